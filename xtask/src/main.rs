@@ -1,0 +1,2 @@
+//! The host program behind the Makefile.
+fn main() {}
