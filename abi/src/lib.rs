@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod errno;
+pub mod number;
 
 pub use errno::Errno;
 pub use linux_raw_sys::{auxvec, elf, general, ioctl, prctl, system};

@@ -1,0 +1,1 @@
+//! Devices: serial ports, ACPI tables, power.

@@ -1,0 +1,13 @@
+//! Memory: physical frames, the kernel heap, address spaces, page faults, copies to and from user memory.
+
+mod address_space;
+pub mod fault;
+mod frame;
+mod kernel_stack;
+mod types;
+pub mod user;
+
+pub use address_space::{AddressSpace, MapKind, MapRequest, MmapFlags, PageSource, Prot};
+pub use frame::{Frame, MemoryStats};
+pub use kernel_stack::KernelStack;
+pub use types::{PAGE_SIZE, PageIndex, PhysAddr, UserAddr, VirtAddr};

@@ -1,0 +1,26 @@
+//! Locks, RCU, per-CPU data and wait queues.
+//!
+//! Every lock is made with its [`class`], which gives it a name for the statistics and a place in the
+//! documented order (docs/locking.md); a debug build checks the order at run time.
+
+pub mod class;
+mod mutex;
+mod per_cpu;
+pub mod poll;
+pub mod rcu;
+mod rwlock;
+mod seqlock;
+mod spin_lock;
+mod task_cell;
+mod wait_queue;
+
+pub use class::LockClass;
+pub use mutex::{Mutex, MutexGuard};
+pub use per_cpu::{PerCpu, PreemptGuard};
+pub use poll::{PollEvents, PollTable};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use seqlock::SeqLock;
+pub use spin::{Lazy, Once};
+pub use spin_lock::{IrqSpinLock, IrqSpinLockGuard, SpinLock, SpinLockGuard};
+pub use task_cell::{TaskCell, TaskRef};
+pub use wait_queue::{WaitQueue, Woken};

@@ -1,0 +1,5 @@
+//! Descriptors: close, dup, fcntl, ioctl, flock, pipe.
+
+use super::table::calls;
+
+calls! {}

@@ -1,0 +1,5 @@
+//! Event files: eventfd, signalfd, timerfd, memfd, inotify.
+
+use super::table::calls;
+
+calls! {}

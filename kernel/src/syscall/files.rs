@@ -1,0 +1,5 @@
+//! Open files: read, write, lseek, truncate, sync, sendfile, splice, stat by descriptor.
+
+use super::table::calls;
+
+calls! {}

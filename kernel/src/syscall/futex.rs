@@ -1,0 +1,5 @@
+//! Futexes and robust lists (`futex(2)`).
+
+use super::table::calls;
+
+calls! {}

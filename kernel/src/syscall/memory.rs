@@ -1,0 +1,5 @@
+//! Address spaces: mmap, munmap, mprotect, brk, mremap, madvise and their family.
+
+use super::table::calls;
+
+calls! {}

@@ -1,0 +1,5 @@
+//! Names in the tree: open, stat, mkdir, rename, link, mount, chdir and their *at forms.
+
+use super::table::calls;
+
+calls! {}

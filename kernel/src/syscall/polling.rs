@@ -1,0 +1,5 @@
+//! poll, select, epoll.
+
+use super::table::calls;
+
+calls! {}

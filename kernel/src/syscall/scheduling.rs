@@ -1,0 +1,5 @@
+//! Scheduling: sched_*, priorities, affinity, yield.
+
+use super::table::calls;
+
+calls! {}

@@ -1,0 +1,5 @@
+//! Signals: rt_sig*, kill and its family, sigaltstack.
+
+use super::table::calls;
+
+calls! {}

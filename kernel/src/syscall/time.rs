@@ -1,0 +1,5 @@
+//! Clocks, sleeping and timers.
+
+use super::table::calls;
+
+calls! {}

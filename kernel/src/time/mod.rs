@@ -1,0 +1,9 @@
+//! Clocks and timers: the TSC clock source, per-CPU high-resolution timers, and what is built on them.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod hrtimer;
+
+pub use clock::{Instant, Timespec, monotonic, realtime};
+pub use core::time::Duration;
+pub use hrtimer::{Timer, TimerCallback};
