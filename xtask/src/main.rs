@@ -1,2 +1,100 @@
-//! The host program behind the Makefile.
-fn main() {}
+//! The host program behind the Makefile: builds, boots and tests NOS.
+//!
+//! * [`build`]: the kernel and the loader
+//! * [`rootfs`], [`cpio`], [`initrd`]: the root file system and the ramdisk it travels in
+//! * [`apt`], [`linux`]: downloads, and the reference kernel
+//! * [`vm`], [`iso`]: running
+//! * [`error`], [`paths`], [`process`], [`progress`]: what they share
+
+mod apt;
+mod build;
+mod cpio;
+mod error;
+mod initrd;
+mod iso;
+mod linux;
+mod paths;
+mod process;
+mod progress;
+mod rootfs;
+mod vm;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::build::Profile;
+use crate::error::{AtPath, Result};
+
+/// Builds, boots and tests NOS.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the kernel and the loader.
+    Build {
+        /// With debug assertions and lock checks.
+        #[arg(long)]
+        debug: bool,
+    },
+    /// Build the root file system as a cpio archive.
+    Rootfs {
+        /// Where the archive goes.
+        #[arg(long, default_value = "target/nos/rootfs.cpio")]
+        output: PathBuf,
+    },
+    /// Boot a kernel in QEMU and run a command, or a shell.
+    Vm(vm::Options),
+    /// Pack a bootable image for BIOS and UEFI.
+    Iso {
+        /// The folder of a Limine binary release; by default `$LIMINE_DIR`.
+        #[arg(long)]
+        limine: Option<PathBuf>,
+        /// Where the image goes.
+        #[arg(long, default_value = "nos.iso")]
+        output: PathBuf,
+        /// The kernel's command line.
+        #[arg(long, default_value = "console=ttyS0")]
+        append: String,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX)),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does one task and returns the status to exit with.
+fn run(task: Task) -> Result<i32> {
+    match task {
+        Task::Build { debug } => {
+            let built = build::build(Profile::from_debug_switch(debug))?;
+            eprintln!("kernel: {}", built.kernel_with_symbols.display());
+            eprintln!("loader: {}", built.loader.display());
+        }
+        Task::Rootfs { output } => {
+            std::fs::write(&output, rootfs::archive()?).at(&output)?;
+            eprintln!("root file system: {}", output.display());
+        }
+        Task::Vm(options) => return vm::vm(&options),
+        Task::Iso { limine, output, append } => {
+            let built = build::build(Profile::Kernel)?;
+            let initrd = paths::target()?.join("rootfs.cpio");
+            initrd::write(&initrd, &[rootfs::archive()?])?;
+            iso::pack(&built.kernel, &initrd, &append, limine.as_deref(), &output)?;
+            eprintln!("image: {}", output.display());
+        }
+    }
+    Ok(0)
+}

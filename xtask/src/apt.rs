@@ -1,0 +1,213 @@
+//! Debian packages and source archives, without touching the machine's own package state.
+//!
+//! A private apt set-up lives in the cache: its own source list, package lists and archive folder.
+//! It may name other suites than the machine uses; nothing from them is ever installed, only
+//! downloaded and unpacked in the cache.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{AtPath, Error, Result};
+use crate::{paths, process, progress};
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const DEFAULT_MIRROR: &str = "http://deb.debian.org/debian";
+const BINARY_SUITES: [&str; 2] = ["bookworm", "bookworm-backports"];
+const SOURCE_SUITES: [&str; 2] = ["trixie", "bookworm"];
+
+/// The private apt set-up.
+pub struct Apt {
+    folder: PathBuf,
+}
+
+impl Apt {
+    /// Opens the set-up in the cache, making it and fetching the package lists if need be.
+    pub fn open() -> Result<Self> {
+        let folder = paths::created(paths::cache()?.join("apt"))?;
+        for part in ["lists/partial", "cache/archives/partial"] {
+            paths::created(folder.join(part))?;
+        }
+        let apt = Self { folder };
+        let wanted = source_list(&mirror());
+        let list = apt.folder.join("sources.list");
+        let stamp = apt.folder.join("lists/fetched");
+        if fs::read_to_string(&list).unwrap_or_default() != wanted {
+            fs::write(&list, wanted).at(&list)?;
+            _ = fs::remove_file(&stamp);
+        }
+        if !stamp.exists() {
+            let _progress = progress::spinner("fetching Debian's package lists");
+            process::run_quietly(apt.command("apt-get").arg("update"))
+                .map_err(|error| download_error("Debian's package lists", &error))?;
+            fs::write(&stamp, "").at(&stamp)?;
+        }
+        Ok(apt)
+    }
+
+    /// Forgets the package lists, so that the next [`Apt::open`] fetches new ones.
+    pub fn forget_lists() -> Result<()> {
+        paths::remove(&paths::cache()?.join("apt/lists"))
+    }
+
+    /// The newest version of a binary package that the configured suites have, and the packages
+    /// that this version depends on.
+    pub fn newest_dependencies(&self, package: &str) -> Result<Vec<String>> {
+        let listing = process::stdout_of(self.command("apt-cache").args(["show", package]))
+            .map_err(|error| download_error(package, &error))?;
+        newest_stanza(&listing)
+            .map(dependencies)
+            .ok_or_else(|| missing(package, "the configured suites do not have it"))
+    }
+
+    /// Downloads a binary package and unpacks it into `to`.
+    pub fn unpack_package(&self, package: &str, to: &Path) -> Result<()> {
+        let work = tempfile::tempdir_in(&self.folder).at(&self.folder)?;
+        {
+            let _progress = progress::spinner(format!("downloading {package}"));
+            let mut command = self.command("apt-get");
+            process::run_quietly(command.current_dir(work.path()).args(["download", package]))
+                .map_err(|error| download_error(package, &error))?;
+        }
+        let archive = only_file(work.path(), "deb")
+            .ok_or_else(|| missing(package, "apt-get downloaded nothing"))?;
+        let _progress = progress::spinner(format!("unpacking {package}"));
+        process::run_quietly(Command::new("dpkg").arg("-x").arg(archive).arg(to))
+    }
+
+    /// Downloads a source package, unpacks and patches it into `to`, and returns its version.
+    pub fn unpack_source(&self, package: &str, to: &Path) -> Result<String> {
+        let work = tempfile::tempdir_in(&self.folder).at(&self.folder)?;
+        {
+            let _progress = progress::spinner(format!("downloading the source of {package}"));
+            self.download_source(package, work.path())?;
+        }
+        let description = only_file(work.path(), "dsc")
+            .ok_or_else(|| missing(package, "apt-get downloaded nothing"))?;
+        paths::remove(to)?;
+        let mut command = Command::new("dpkg-source");
+        command.args(["--no-check", "-x"]).arg(&description).arg(to);
+        process::run_quietly(&mut command)?;
+        let text = fs::read_to_string(&description).at(&description)?;
+        let version = text.lines().find_map(|line| line.strip_prefix("Version: "));
+        Ok(version.unwrap_or("unknown").to_owned())
+    }
+
+    /// Downloads a source package from the first suite that has it.
+    fn download_source(&self, package: &str, to: &Path) -> Result<()> {
+        let mut last = None;
+        for suite in SOURCE_SUITES {
+            let mut command = self.command("apt-get");
+            command.current_dir(to).args(["source", "--download-only"]);
+            match process::run_quietly(command.arg(format!("{package}/{suite}"))) {
+                Ok(()) => return Ok(()),
+                Err(error) => last = Some(download_error(package, &error)),
+            }
+        }
+        Err(last.unwrap_or_else(|| missing(package, "no suite is configured")))
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        for (key, value) in [
+            ("Dir::Etc::sourcelist", self.folder.join("sources.list")),
+            ("Dir::Etc::sourceparts", PathBuf::from("/dev/null")),
+            ("Dir::State::lists", self.folder.join("lists")),
+            ("Dir::Cache", self.folder.join("cache")),
+            ("APT::Sandbox::User", PathBuf::from("root")),
+            ("Acquire::Languages", PathBuf::from("none")),
+            ("Acquire::Retries", PathBuf::from("3")),
+        ] {
+            command.arg("-o").arg(format!("{key}={}", value.display()));
+        }
+        command.arg("-q").env("LC_ALL", "C");
+        command
+    }
+}
+
+fn missing(what: &str, why: &str) -> Error {
+    Error::Download { what: what.into(), why: why.into() }
+}
+
+fn download_error(what: &str, error: &Error) -> Error {
+    missing(what, &error.to_string())
+}
+
+fn source_list(mirror: &str) -> String {
+    let line =
+        |kind: &str, suite: &str| format!("{kind} [signed-by={KEYRING}] {mirror} {suite} main\n");
+    let binaries = BINARY_SUITES.iter().map(|suite| line("deb", suite));
+    let sources = SOURCE_SUITES.iter().map(|suite| line("deb-src", suite));
+    binaries.chain(sources).collect()
+}
+
+/// The mirror that the machine itself uses, so that a local one is respected.
+fn mirror() -> String {
+    let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
+    if let Ok(entries) = fs::read_dir("/etc/apt/sources.list.d") {
+        files.extend(entries.flatten().map(|entry| entry.path()));
+    }
+    files.sort();
+    let texts = files.iter().filter_map(|file| fs::read_to_string(file).ok());
+    texts.filter_map(|text| debian_mirror(&text)).next().unwrap_or_else(|| DEFAULT_MIRROR.into())
+}
+
+/// The first address in an apt source list, of either form, that ends in `/debian`.
+fn debian_mirror(text: &str) -> Option<String> {
+    text.lines()
+        .filter(|line| line.starts_with("deb ") || line.starts_with("URIs:"))
+        .flat_map(str::split_whitespace)
+        .find(|word| word.contains("://") && word.trim_end_matches('/').ends_with("/debian"))
+        .map(|word| word.trim_end_matches('/').to_owned())
+}
+
+/// The stanza with the highest version in `apt-cache show`'s output.
+fn newest_stanza(listing: &str) -> Option<&str> {
+    let version = |stanza: &&str| {
+        let line = stanza.lines().find_map(|line| line.strip_prefix("Version: ")).unwrap_or("");
+        version_key(line)
+    };
+    listing.split("\n\n").filter(|stanza| stanza.contains("Version: ")).max_by_key(version)
+}
+
+/// The numbers in a version, which order kernel versions well enough.
+fn version_key(version: &str) -> Vec<u64> {
+    version
+        .split(|letter: char| !letter.is_ascii_digit())
+        .filter_map(|number| number.parse().ok())
+        .collect()
+}
+
+fn dependencies(stanza: &str) -> Vec<String> {
+    let line = stanza.lines().find_map(|line| line.strip_prefix("Depends: ")).unwrap_or("");
+    line.split(',').filter_map(|entry| entry.split_whitespace().next()).map(Into::into).collect()
+}
+
+fn only_file(folder: &Path, extension: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?;
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|found| found == extension))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machines_mirror_is_found_in_both_forms() {
+        let one_line = "# deb http://no.example/debian x main\ndeb http://a.example/debian/ x main";
+        assert_eq!(debian_mirror(one_line).as_deref(), Some("http://a.example/debian"));
+        let deb822 = "Types: deb\nURIs: http://b.example/debian\nSuites: x\n";
+        assert_eq!(debian_mirror(deb822).as_deref(), Some("http://b.example/debian"));
+        assert_eq!(debian_mirror("URIs: http://c.example/debian-security\n"), None);
+    }
+
+    #[test]
+    fn the_newest_stanza_wins() {
+        let listing = "Package: l\nVersion: 6.1.9-1\nDepends: l-6.1.0-9-cloud (= 6.1.9-1)\n\n\
+                       Package: l\nVersion: 6.12.5-1~bpo\nDepends: l-6.12.5-cloud (= 6.12.5-1~bpo)\n";
+        assert_eq!(dependencies(newest_stanza(listing).unwrap()), ["l-6.12.5-cloud"]);
+    }
+}

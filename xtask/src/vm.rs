@@ -1,0 +1,576 @@
+//! `cargo xtask vm`: boots a kernel in QEMU with the root file system and runs one command.
+//!
+//! The machine has two serial ports. The first is the kernel's console; with a command it goes to a
+//! log file, without one it is this terminal. The second carries the command's output, followed by a
+//! line with a nonce and the exit status that init writes last ([`OutputFilter`] takes it off).
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::build::{self, Built, Profile};
+use crate::error::{AtPath, Error, Result};
+use crate::initrd::{self, Job};
+use crate::linux::Linux;
+use crate::{iso, paths, process, rootfs};
+
+/// The exit status for a job that ran out of time, as coreutils' `timeout` has it.
+pub const TIMED_OUT: i32 = 124;
+/// The exit status for a kernel that panicked, or ended before init reported.
+pub const PANICKED: i32 = 125;
+
+/// The console lines quoted after a panic.
+const LAST_WORDS: usize = 40;
+const POLL: Duration = Duration::from_millis(5);
+
+/// Which kernel runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kernel {
+    /// Ours.
+    Nos,
+    /// Debian's cloud kernel, the reference.
+    Linux,
+}
+
+impl Kernel {
+    /// The name in messages and file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nos => "nos",
+            Self::Linux => "linux",
+        }
+    }
+}
+
+/// How NOS is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Boot {
+    /// QEMU starts our loader by its PVH note.
+    Direct,
+    /// From an ISO image with Limine; needs `LIMINE_DIR`.
+    Limine,
+}
+
+/// What the virtual machine's network card is connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Net {
+    /// There is no card.
+    None,
+    /// QEMU's user-mode network.
+    User,
+}
+
+/// The virtual machine and what runs in it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// The kernel to boot.
+    #[arg(long, value_enum, default_value = "nos")]
+    pub on: Kernel,
+    /// The number of CPUs.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=255))]
+    pub smp: u32,
+    /// The size of the memory, as QEMU writes it.
+    #[arg(long, default_value = "1G")]
+    pub mem: String,
+    /// Count guest instructions: one a nanosecond, every run the same.
+    #[arg(long)]
+    pub icount: bool,
+    /// QEMU's CPU model; by default all that the accelerator offers.
+    #[arg(long)]
+    pub cpu: Option<String>,
+    /// A folder whose content is laid over the root file system; may be repeated.
+    #[arg(long, value_name = "DIR")]
+    pub overlay: Vec<PathBuf>,
+    /// A raw image that becomes a virtio disk; may be repeated.
+    #[arg(long, value_name = "IMG")]
+    pub disk: Vec<PathBuf>,
+    /// What the network card is connected to.
+    #[arg(long, value_enum, default_value = "none")]
+    pub net: Net,
+    /// Words to add to the kernel's command line.
+    #[arg(long, default_value = "", allow_hyphen_values = true)]
+    pub append: String,
+    /// Seconds until the machine is stopped and the exit status is 124.
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+    /// How NOS is started.
+    #[arg(long, value_enum, default_value = "direct")]
+    pub boot: Boot,
+    /// A file for the command's standard input, `-` for this program's own.
+    #[arg(long, value_name = "FILE")]
+    pub stdin: Option<PathBuf>,
+    /// A variable for the command's environment; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// Where the kernel's messages go when a command runs.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Build the kernel with debug assertions.
+    #[arg(long)]
+    pub debug: bool,
+    /// Boot what was built last, without looking whether it is up to date.
+    #[arg(long)]
+    pub no_build: bool,
+    /// Wait for gdb on port 1234 before the first instruction.
+    #[arg(long)]
+    pub gdb: bool,
+    /// The command and its arguments; without one, an interactive shell.
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Init reported this exit status.
+    Status(i32),
+    /// The time limit was reached.
+    TimedOut,
+    /// The machine stopped before init reported.
+    Panicked,
+}
+
+impl Ending {
+    /// The status to exit with.
+    pub fn code(self) -> i32 {
+        match self {
+            Self::Status(status) => status,
+            Self::TimedOut => TIMED_OUT,
+            Self::Panicked => PANICKED,
+        }
+    }
+}
+
+/// A finished job: how it ended, what it printed, what the kernel said.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// What the command printed.
+    pub output: Vec<u8>,
+    /// The kernel's messages.
+    pub log: PathBuf,
+}
+
+/// Boots, runs the command or a shell, and returns the status to exit with.
+pub fn vm(options: &Options) -> Result<i32> {
+    let prepared = Prepared::new(options)?;
+    if options.command.is_empty() {
+        return prepared.interact();
+    }
+    eprintln!("kernel messages go to {}", prepared.log.display());
+    let ending = prepared.run(&mut std::io::stdout())?;
+    match ending {
+        Ending::Status(_) => {}
+        Ending::TimedOut => eprintln!("the time limit was reached"),
+        Ending::Panicked => {
+            eprintln!("{} stopped before the command ended; its last words:", options.on.name());
+            eprintln!("{}", prepared.last_words());
+        }
+    }
+    Ok(ending.code())
+}
+
+/// Boots, runs the command, and keeps what it printed.
+pub fn run(options: &Options) -> Result<Outcome> {
+    let prepared = Prepared::new(options)?;
+    let mut output = Vec::new();
+    let ending = prepared.run(&mut output)?;
+    Ok(Outcome { ending, output, log: prepared.log.clone() })
+}
+
+/// A machine whose files are all in place.
+struct Prepared<'a> {
+    options: &'a Options,
+    /// Holds the ramdisk, as long as the machine runs.
+    work: tempfile::TempDir,
+    log: PathBuf,
+    job: Job,
+    boot: BootFiles,
+}
+
+/// What QEMU is given to boot from.
+enum BootFiles {
+    Direct { kernel: PathBuf, initrd: PathBuf },
+    Iso(PathBuf),
+}
+
+impl<'a> Prepared<'a> {
+    fn new(options: &'a Options) -> Result<Self> {
+        let work = tempfile::tempdir().at(std::env::temp_dir())?;
+        let log = match &options.log {
+            Some(path) => path.clone(),
+            None => paths::created(paths::target()?.join("logs"))?.join(format!(
+                "{}-{}.log",
+                options.on.name(),
+                std::process::id()
+            )),
+        };
+        let job = job(options)?;
+        let mut archives = vec![rootfs::archive()?];
+        archives.extend(initrd::overlay_archives(&options.overlay)?);
+        let initrd = work.path().join("initrd");
+        let boot = match options.on {
+            Kernel::Linux => {
+                let linux = Linux::open()?;
+                archives.push(initrd::job_archive(&job, |archive| {
+                    if options.needs_drivers() { linux.add_modules(archive) } else { Ok(()) }
+                })?);
+                initrd::write(&initrd, &archives)?;
+                BootFiles::Direct { kernel: linux.image, initrd }
+            }
+            Kernel::Nos => {
+                let built = built(options)?;
+                archives.push(initrd::job_archive(&job, |_| Ok(()))?);
+                if options.boot == Boot::Direct {
+                    archives.insert(0, initrd::kernel_archive(&built.kernel)?);
+                    initrd::write(&initrd, &archives)?;
+                    BootFiles::Direct { kernel: built.loader, initrd }
+                } else {
+                    initrd::write(&initrd, &archives)?;
+                    let image = work.path().join("nos.iso");
+                    let command_line = command_line(options);
+                    iso::pack(&built.kernel, &initrd, &command_line, None, &image)?;
+                    BootFiles::Iso(image)
+                }
+            }
+        };
+        Ok(Self { options, work, log, job, boot })
+    }
+
+    /// Runs the command and writes what it prints to `output`.
+    fn run(&self, output: &mut (impl Write + Send)) -> Result<Ending> {
+        let mut qemu = self.qemu();
+        qemu.arg("-display").arg("none").args(["-monitor", "none"]);
+        qemu.arg("-chardev").arg(format!("file,id=console,path={}", self.log.display()));
+        qemu.args(["-serial", "chardev:console"]);
+        qemu.args(["-chardev", "stdio,id=job,signal=off", "-serial", "chardev:job"]);
+        qemu.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = start(&mut qemu)?;
+        let mut port = child.stdout.take();
+        let mut filter = OutputFilter::new(&self.job.nonce);
+        let mut timed_out = false;
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut buffer = vec![0; 64 << 10];
+                while let Some(port) = port.as_mut() {
+                    match port.read(&mut buffer) {
+                        Ok(0) | Err(_) => break,
+                        Ok(count) => {
+                            // A reader that went away must not stop the machine.
+                            _ = output.write_all(&filter.push(&buffer[..count]));
+                            _ = output.flush();
+                        }
+                    }
+                }
+            });
+            let ended = self.wait(&mut child);
+            _ = reader.join();
+            timed_out = !ended;
+        });
+        let (rest, status) = filter.finish();
+        _ = output.write_all(&rest);
+        _ = output.flush();
+        Ok(match status {
+            Some(status) => Ending::Status(status),
+            None if timed_out => Ending::TimedOut,
+            None => Ending::Panicked,
+        })
+    }
+
+    /// Waits until the machine stops by itself; `false` if it had to be stopped.
+    fn wait(&self, child: &mut Child) -> bool {
+        let limit = self.options.timeout.map(Duration::from_secs);
+        let start = Instant::now();
+        loop {
+            if let Ok(Some(_)) = child.try_wait() {
+                return true;
+            }
+            if limit.is_some_and(|limit| start.elapsed() >= limit) {
+                _ = child.kill();
+                _ = child.wait();
+                return false;
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Gives the terminal to the machine until it is switched off.
+    fn interact(&self) -> Result<i32> {
+        eprintln!("Ctrl-A X leaves; Ctrl-A C toggles QEMU's monitor");
+        let mut qemu = self.qemu();
+        qemu.args(["-nographic", "-serial", "mon:stdio"]);
+        let mut child = start(&mut qemu)?;
+        let status = child.wait().at(self.work.path())?;
+        Ok(status.code().unwrap_or(PANICKED))
+    }
+
+    fn qemu(&self) -> Command {
+        let options = self.options;
+        let accelerator = Accelerator::choose();
+        // The machine must not outlive this program, however it ends.
+        let mut qemu = Command::new("setpriv");
+        qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
+        qemu.args(["-nodefaults", "-no-reboot", "-machine", "q35", "-m", &options.mem]);
+        qemu.arg("-smp").arg(options.smp.to_string());
+        qemu.arg("-accel").arg(accelerator.argument(options));
+        qemu.arg("-cpu").arg(accelerator.cpu(options));
+        qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]);
+        if options.icount {
+            qemu.args(["-icount", "shift=0,sleep=off", "-seed", "1"]);
+            qemu.args(["-rtc", "base=2024-01-01,clock=vm"]);
+        }
+        if options.gdb {
+            eprintln!("waiting for gdb: target remote :1234");
+            qemu.args(["-s", "-S"]);
+        }
+        for (index, image) in options.disk.iter().enumerate() {
+            let file = image.display();
+            qemu.arg("-drive").arg(format!("if=none,id=disk{index},format=raw,file={file}"));
+            qemu.arg("-device").arg(format!("virtio-blk-pci,drive=disk{index}"));
+        }
+        match options.net {
+            Net::None => qemu.args(["-nic", "none"]),
+            Net::User => qemu.args(["-nic", "user,model=virtio-net-pci"]),
+        };
+        match &self.boot {
+            BootFiles::Direct { kernel, initrd } => {
+                qemu.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
+                qemu.arg("-append").arg(command_line(options));
+            }
+            BootFiles::Iso(image) => {
+                qemu.arg("-cdrom").arg(image);
+            }
+        }
+        qemu
+    }
+
+    fn last_words(&self) -> String {
+        let log = fs::read(&self.log).unwrap_or_default();
+        process::last_lines(&String::from_utf8_lossy(&log), LAST_WORDS)
+    }
+}
+
+impl Options {
+    /// The defaults for running `command` on `kernel`.
+    pub fn for_command(kernel: Kernel, command: &[&str]) -> Self {
+        Self {
+            on: kernel,
+            smp: 1,
+            mem: "1G".into(),
+            icount: false,
+            cpu: None,
+            overlay: Vec::new(),
+            disk: Vec::new(),
+            net: Net::None,
+            append: String::new(),
+            timeout: None,
+            boot: Boot::Direct,
+            stdin: None,
+            env: Vec::new(),
+            log: None,
+            debug: false,
+            no_build: false,
+            gdb: false,
+            command: command.iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
+
+    fn needs_drivers(&self) -> bool {
+        !self.disk.is_empty() || self.net != Net::None
+    }
+}
+
+fn start(qemu: &mut Command) -> Result<Child> {
+    if !process::is_available("qemu-system-x86_64") {
+        return Err(Error::Usage(
+            "qemu-system-x86_64 is missing: install Debian's qemu-system-x86 (`make setup` does)"
+                .into(),
+        ));
+    }
+    qemu.spawn().map_err(|source| Error::Start { program: "setpriv".into(), source })
+}
+
+fn built(options: &Options) -> Result<Built> {
+    let profile = Profile::from_debug_switch(options.debug);
+    if options.no_build { build::previous(profile) } else { build::build(profile) }
+}
+
+fn job(options: &Options) -> Result<Job> {
+    let mut environment = options.env.clone();
+    let interactive = options.command.is_empty();
+    if interactive {
+        let terminal = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
+        environment.insert(0, format!("TERM={terminal}"));
+    }
+    let stdin = match &options.stdin {
+        Some(path) if path == Path::new("-") => {
+            let mut data = Vec::new();
+            std::io::stdin().read_to_end(&mut data).at("standard input")?;
+            Some(data)
+        }
+        Some(path) => Some(fs::read(path).at(path)?),
+        None => None,
+    };
+    Ok(Job {
+        words: options.command.clone(),
+        environment,
+        stdin,
+        nonce: nonce(options),
+        terminal_size: if interactive { terminal_size() } else { None },
+    })
+}
+
+/// Different for every run, except where runs are to be the same to the last bit.
+fn nonce(options: &Options) -> String {
+    if options.icount {
+        return "0".repeat(16);
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seed = format!("{}:{:?}", std::process::id(), now.unwrap_or_default());
+    format!("{:016x}", rootfs::hash(seed.as_bytes()))
+}
+
+/// Rows and columns of this terminal, as `stty size` prints them.
+fn terminal_size() -> Option<(u16, u16)> {
+    let output = Command::new("stty").arg("size").stdin(Stdio::inherit()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (rows, columns) = text.trim().split_once(' ')?;
+    Some((rows.parse().ok()?, columns.parse().ok()?))
+}
+
+fn command_line(options: &Options) -> String {
+    let mut words = vec!["console=ttyS0".to_owned(), "panic=-1".to_owned()];
+    if options.on == Kernel::Linux {
+        words.extend(["quiet", "mitigations=off", "reboot=t"].map(String::from));
+    }
+    if options.icount {
+        words.extend(["nokaslr", "norandmaps"].map(String::from));
+    }
+    if !options.append.is_empty() {
+        words.push(options.append.clone());
+    }
+    words.join(" ")
+}
+
+/// What executes the guest's instructions.
+#[derive(Clone, Copy)]
+enum Accelerator {
+    Kvm,
+    Tcg,
+}
+
+impl Accelerator {
+    /// KVM where the processor and `/dev/kvm` can do it; the file alone proves nothing.
+    fn choose() -> Self {
+        let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let has_flag = processor
+            .lines()
+            .filter(|line| line.starts_with("flags"))
+            .flat_map(str::split_whitespace)
+            .any(|flag| flag == "vmx" || flag == "svm");
+        let usable = fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok();
+        if has_flag && usable { Self::Kvm } else { Self::Tcg }
+    }
+
+    fn argument(self, options: &Options) -> &'static str {
+        match self {
+            Self::Kvm if !options.icount => {
+                eprintln!("running with KVM");
+                "kvm"
+            }
+            _ => {
+                eprintln!("running with TCG (no usable KVM here, or --icount)");
+                if options.icount || options.smp == 1 { "tcg" } else { "tcg,thread=multi" }
+            }
+        }
+    }
+
+    /// Without fast string instructions under TCG, where they are slow and Linux would use them.
+    fn cpu(self, options: &Options) -> String {
+        match (&options.cpu, self) {
+            (Some(model), _) => model.clone(),
+            (None, Self::Kvm) if !options.icount => "host".into(),
+            (None, _) if options.icount => "max,-erms,-fsrm,-rdrand,-rdseed".into(),
+            (None, _) => "max,-erms,-fsrm".into(),
+        }
+    }
+}
+
+/// Passes output on while holding back what may be the start of init's report.
+struct OutputFilter {
+    mark: Vec<u8>,
+    held: Vec<u8>,
+}
+
+/// The longest text that follows the mark: a status and a new line.
+const LONGEST_STATUS: usize = 16;
+
+impl OutputFilter {
+    fn new(nonce: &str) -> Self {
+        Self { mark: format!("\x1enos-exit {nonce} ").into_bytes(), held: Vec::new() }
+    }
+
+    /// Takes the next bytes in and returns those that are the command's for sure.
+    fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.held.extend_from_slice(bytes);
+        let keep = self.mark.len() + LONGEST_STATUS;
+        let from = self.held.len().saturating_sub(keep);
+        let candidate = self.held[from..].iter().position(|byte| *byte == self.mark[0]);
+        let rest = candidate.map_or(self.held.len(), |at| from + at);
+        let held = self.held.split_off(rest);
+        std::mem::replace(&mut self.held, held)
+    }
+
+    /// What is left of the command's output, and the status if init reported one.
+    fn finish(self) -> (Vec<u8>, Option<i32>) {
+        let Some(at) = self.held.windows(self.mark.len()).rposition(|window| window == self.mark)
+        else {
+            return (self.held, None);
+        };
+        let text = String::from_utf8_lossy(&self.held[at + self.mark.len()..]).into_owned();
+        match text.strip_suffix('\n').and_then(|text| text.parse().ok()) {
+            Some(status) => (self.held[..at].to_vec(), Some(status)),
+            None => (self.held, None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn output_without_a_report_is_passed_on_whole() {
+        let mut filter = OutputFilter::new("n");
+        let mut output = filter.push(b"one\x1enos-exit n");
+        let (rest, status) = filter.finish();
+        output.extend(rest);
+        assert_eq!((output.as_slice(), status), (b"one\x1enos-exit n".as_slice(), None));
+    }
+
+    proptest! {
+        #[test]
+        fn the_report_is_taken_off_wherever_reads_end(
+            output in prop::collection::vec(any::<u8>(), 0..200),
+            status in 0..256_i32,
+            chunk in 1_usize..64,
+        ) {
+            let mut sent = output.clone();
+            sent.extend(format!("\x1enos-exit abc {status}\n").bytes());
+            let mut filter = OutputFilter::new("abc");
+            let mut received = Vec::new();
+            for bytes in sent.chunks(chunk) {
+                received.extend(filter.push(bytes));
+            }
+            let (rest, found) = filter.finish();
+            received.extend(rest);
+            prop_assert_eq!(received, output);
+            prop_assert_eq!(found, Some(status));
+        }
+    }
+}
