@@ -12,6 +12,7 @@ pub mod file;
 pub mod inode;
 pub mod io_buf;
 pub mod mount;
+pub mod pipe;
 
 pub use attr::{DeviceId, FileMode, FileType, Metadata, SetAttr};
 pub use context::FsContext;

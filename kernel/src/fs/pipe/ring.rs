@@ -1,0 +1,227 @@
+//! The ring of page references that a pipe is.
+//!
+//! A buffer is a reference to part of a page. Bytes that were written go to the end of the last page where they fit
+//! (so a stream of small writes fills pages), pages that were spliced in are shared and never written. One
+//! spare page is kept, so that a pipe in steady use allocates nothing.
+
+use crate::{
+    fs::{IoSink, IoSource},
+    mm::{Frame, PAGE_SIZE},
+};
+use abi::{Errno, Result};
+use alloc::collections::VecDeque;
+
+/// Writes up to this size are never interleaved with others' (`PIPE_BUF` in `pipe(7)`).
+pub const ATOMIC_WRITE: usize = PAGE_SIZE;
+
+/// Part of a page with bytes to be read.
+pub struct Buffer {
+    frame: Frame,
+    offset: usize,
+    len: usize,
+    /// Whether the pipe allocated the page itself, so that it may append to it.
+    owned: bool,
+    /// One write in packet mode (`O_DIRECT`): a read takes at most this buffer and drops the rest of it.
+    packet: bool,
+}
+
+impl Buffer {
+    /// A page that others may hold too (splice, vmsplice). `offset + len` is at most a page.
+    pub fn shared(frame: Frame, offset: usize, len: usize) -> Buffer {
+        debug_assert!(offset + len <= PAGE_SIZE);
+        Buffer { frame, offset, len, owned: false, packet: false }
+    }
+
+    /// Bytes left in it.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The page.
+    pub fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Where the bytes begin in the page.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Drops `n` bytes from the front.
+    pub fn consume(&mut self, n: usize) {
+        debug_assert!(n <= self.len);
+        self.offset += n;
+        self.len -= n;
+    }
+
+    /// Another reference to the first `len` bytes (`tee(2)`): neither side appends to the page afterwards.
+    pub fn share_front(&mut self, len: usize) -> Buffer {
+        self.owned = false;
+        Buffer { frame: self.frame.clone(), len: len.min(self.len), ..*self }
+    }
+}
+
+/// The buffers of a pipe, oldest first.
+pub struct Ring {
+    buffers: VecDeque<Buffer>,
+    slots: usize,
+    spare: Option<Frame>,
+}
+
+impl Ring {
+    /// An empty ring with room for `slots` pages.
+    pub fn new(slots: usize) -> Result<Ring> {
+        let mut ring = Ring { buffers: VecDeque::new(), slots: 0, spare: None };
+        ring.resize(slots)?;
+        Ok(ring)
+    }
+
+    /// Changes the number of slots; `EBUSY` when more are in use.
+    pub fn resize(&mut self, slots: usize) -> Result<()> {
+        if self.buffers.len() > slots {
+            return Err(Errno::EBUSY);
+        }
+        let more = slots.saturating_sub(self.buffers.len());
+        self.buffers.try_reserve_exact(more).map_err(|_| Errno::ENOMEM)?;
+        if slots < self.slots {
+            self.buffers.shrink_to(slots);
+        }
+        self.slots = slots;
+        Ok(())
+    }
+
+    /// How many pages it has room for.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.buffers.is_empty()
+    }
+
+    /// Whether every slot is taken.
+    pub fn is_full(&self) -> bool {
+        self.buffers.len() >= self.slots
+    }
+
+    /// Bytes in it (`FIONREAD`).
+    pub fn bytes(&self) -> usize {
+        self.buffers.iter().map(|buffer| buffer.len).sum()
+    }
+
+    /// The oldest buffer.
+    pub fn front_mut(&mut self) -> Option<&mut Buffer> {
+        self.buffers.front_mut()
+    }
+
+    /// The buffers, oldest first.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Buffer> {
+        self.buffers.iter_mut()
+    }
+
+    /// Takes the oldest buffer out.
+    pub fn pop(&mut self) -> Option<Buffer> {
+        self.buffers.pop_front()
+    }
+
+    /// Appends a buffer; gives it back when the ring is full.
+    pub fn push(&mut self, buffer: Buffer) -> Result<(), Buffer> {
+        if self.is_full() {
+            return Err(buffer);
+        }
+        self.buffers.push_back(buffer);
+        Ok(())
+    }
+
+    /// Drops the oldest buffer if it is used up, keeping its page as the spare where possible.
+    pub fn drop_empty_front(&mut self) {
+        if self.buffers.front().is_some_and(|buffer| buffer.len == 0)
+            && let Some(buffer) = self.buffers.pop_front()
+        {
+            self.recycle(buffer);
+        }
+    }
+
+    fn recycle(&mut self, buffer: Buffer) {
+        if buffer.owned && self.spare.is_none() && buffer.frame.ref_count() == 1 {
+            self.spare = Some(buffer.frame);
+        }
+    }
+
+    /// Moves bytes to `dst` until it is full or the ring is empty; how many.
+    pub fn read(&mut self, dst: &mut IoSink<'_>) -> Result<usize> {
+        let mut total = 0;
+        while dst.remaining() > 0
+            && let Some(front) = self.buffers.front_mut()
+        {
+            let want = front.len.min(dst.remaining());
+            let n = match dst.write_frame(&front.frame, front.offset, want) {
+                Ok(n) => n,
+                Err(_) if total > 0 => break,
+                Err(errno) => return Err(errno),
+            };
+            total += n;
+            let packet = front.packet;
+            front.consume(if packet && n == want { front.len } else { n });
+            self.drop_empty_front();
+            if packet || n < want {
+                break;
+            }
+        }
+        Ok(total)
+    }
+
+    /// Moves bytes from `src` in until it is empty or the ring is full; how many. `EAGAIN` when none fits: a write of
+    /// at most [`ATOMIC_WRITE`] bytes goes in whole or not at all.
+    pub fn write(&mut self, src: &mut IoSource<'_>, packet: bool) -> Result<usize> {
+        let mut total = 0;
+        // The odd bytes go to the end of the last page, so that whole pages follow page by page.
+        let odd = src.remaining() % PAGE_SIZE;
+        if odd != 0
+            && !packet
+            && let Some(last) = self.buffers.back_mut()
+            && last.owned
+            && !last.packet
+            && last.offset + last.len + odd <= PAGE_SIZE
+        {
+            let n = src.read_frame(&last.frame, last.offset + last.len, odd)?;
+            last.len += n;
+            total += n;
+            if n < odd {
+                return Ok(total);
+            }
+        }
+        while src.remaining() > 0 {
+            if self.is_full() {
+                return if total > 0 { Ok(total) } else { Err(Errno::EAGAIN) };
+            }
+            let frame = match self.spare.take().map_or_else(Frame::alloc_uninit, Ok) {
+                Ok(frame) => frame,
+                Err(_) if total > 0 => break,
+                Err(errno) => return Err(errno),
+            };
+            let want = src.remaining().min(PAGE_SIZE);
+            match src.read_frame(&frame, 0, want) {
+                Ok(n) => {
+                    self.buffers.push_back(Buffer {
+                        frame,
+                        offset: 0,
+                        len: n,
+                        owned: true,
+                        packet,
+                    });
+                    total += n;
+                    if n < want {
+                        break;
+                    }
+                }
+                Err(errno) => {
+                    self.spare = Some(frame);
+                    return if total > 0 { Ok(total) } else { Err(errno) };
+                }
+            }
+        }
+        Ok(total)
+    }
+}
