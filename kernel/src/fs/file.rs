@@ -60,6 +60,10 @@ pub trait FileOps: Send + Sync {
     fn poll(&self, file: &File, table: &mut PollTable) -> PollEvents {
         PollEvents::IN | PollEvents::OUT | PollEvents::RDNORM | PollEvents::WRNORM
     }
+    /// Whether `epoll(7)` may watch the file: not regular files and directories, which are always ready.
+    fn pollable(&self) -> bool {
+        true
+    }
     /// Whether the file has a position (`lseek`, `pread`): streams say `ESPIPE`.
     fn seekable(&self) -> bool {
         false

@@ -8,6 +8,7 @@ use abi::Result;
 pub struct IoSink<'a>(core::marker::PhantomData<&'a mut [u8]>);
 
 /// Where a write gets its bytes.
+#[derive(Clone)]
 pub struct IoSource<'a>(core::marker::PhantomData<&'a [u8]>);
 
 impl<'a> IoSink<'a> {

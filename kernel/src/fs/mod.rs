@@ -7,6 +7,8 @@
 pub mod attr;
 pub mod context;
 pub mod dentry;
+pub mod epoll;
+pub mod event;
 pub mod fd_table;
 pub mod file;
 pub mod inode;

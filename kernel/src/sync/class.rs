@@ -26,6 +26,12 @@ classes! {
     RENAME = 15;
     /// A directory inode (taken parent before child, else by address).
     DIRECTORY = 20;
+    /// Additions of epoll instances to epoll instances.
+    EPOLL_NESTING = 26;
+    /// The interests of an epoll instance; outer instance before inner. Files are polled under it.
+    EPOLL = 27;
+    /// An epoll item's registration.
+    EPOLL_ITEM = 28;
     /// Position of an open file.
     FILE_POSITION = 30;
     /// Data and size of an inode.
@@ -40,8 +46,6 @@ classes! {
     PAGE = 60;
     /// A pipe or socket buffer.
     PIPE = 70;
-    /// Epoll instance.
-    EPOLL = 72;
     /// Descriptor table writers.
     FD_TABLE = 75;
     /// A hash bucket of futex waiters.
@@ -52,8 +56,14 @@ classes! {
     TABLE = 85;
     /// Terminal buffers filled by interrupts.
     TTY_BUFFER = 88;
+    /// State of a timer file.
+    TIMER_FILE = 89;
     /// A wait queue's list.
     WAIT_QUEUE = 90;
+    /// The ready list of an epoll instance, and an item's interest: reached from wake-ups.
+    EPOLL_READY = 92;
+    /// The wait queue of an epoll instance, woken from another queue's wake-up.
+    EPOLL_WAIT_QUEUE = 94;
     /// Signal state of a process.
     SIGNAL = 100;
     /// A run queue.

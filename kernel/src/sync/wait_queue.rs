@@ -21,6 +21,10 @@ impl WaitQueue {
     pub const fn new() -> Self {
         Self(())
     }
+    /// An empty queue that may be woken from another queue's wake-up (class `EPOLL_WAIT_QUEUE`).
+    pub const fn nested() -> Self {
+        Self(())
+    }
     /// Sleeps until `condition` gives a value. Signals do not end it.
     pub fn wait<R>(&self, _condition: impl FnMut() -> Option<R>) -> R {
         todo!()
