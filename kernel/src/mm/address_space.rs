@@ -97,7 +97,10 @@ impl AddressSpace {
     pub fn set_brk_start(&self, _addr: usize) {
         todo!()
     }
-    /// Makes page tables of this space the ones in use here. The scheduler calls it at a switch.
+    /// Makes page tables of this space the ones in use here; cheap when they are already. The scheduler calls it as the
+    /// incoming task, with interrupts off; exec calls it too. A CPU goes on using the tables while it runs
+    /// kernel threads or idles, so it keeps the page tables themselves (not the mappings) alive until it
+    /// activates others.
     pub fn activate(&self) {
         todo!()
     }

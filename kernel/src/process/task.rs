@@ -38,3 +38,15 @@ pub struct Task {
     /// `set_robust_list(2)`.
     pub robust_list: AtomicUsize,
 }
+
+impl Task {
+    /// A kernel thread (no address space, no descriptors, root's credentials), not yet started. `tid` zero makes an
+    /// idle task, which is in no table; `None` takes the next free id.
+    pub fn new_kernel(
+        _name: &str,
+        _thread: arch::Thread,
+        _tid: Option<Pid>,
+    ) -> abi::Result<Arc<Task>> {
+        todo!()
+    }
+}

@@ -78,6 +78,38 @@ pub fn schedule() {
     todo!()
 }
 
+/// Makes what this CPU runs on its idle task and its run queue ready; the CPU can be placed on from now on. Once a CPU,
+/// early: before it, [`current`] does not work.
+pub fn init_this_cpu() {
+    todo!()
+}
+
+/// The idle task's life: the last call of a CPU's start.
+pub fn idle_loop() -> ! {
+    todo!()
+}
+
+/// The incoming task's half of a switch. A new thread calls it first, with interrupts off and a preempt count of 1; it turns
+/// interrupts on and leaves the section.
+pub fn finish_switch() {
+    todo!()
+}
+
+/// A reschedule is due and the preempt count reached 0 with interrupts on: switch, without sleeping.
+pub fn preempt_schedule() {
+    todo!()
+}
+
+/// The same from the return of an interrupt to kernel mode; enters and leaves with interrupts off.
+pub fn preempt_schedule_irq() {
+    todo!()
+}
+
+/// The entry of every interrupt handler (not exceptions): ends the idle state of this CPU.
+pub fn interrupt_enter() {
+    todo!()
+}
+
 /// Sets the current task's state before a test of the condition it waits for, with a full barrier.
 pub fn set_state(_state: TaskState) {
     todo!()

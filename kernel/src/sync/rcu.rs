@@ -57,3 +57,8 @@ impl Deref for RcuGuard {
         &self.0
     }
 }
+
+/// This CPU is in no read-side section: at return to user mode (optional there, a plain store).
+pub fn note_quiescent() {
+    todo!()
+}

@@ -20,7 +20,16 @@ pub fn current_task() -> *const Task {
     todo!()
 }
 
-/// Asks `cpu` to run its scheduler (reschedule IPI); it also leaves `hlt`.
+/// Installs the task that [`current_task`] gives.
+///
+/// # Safety
+/// `task` stays alive until another is installed. Only `sync::running` calls this, around a switch.
+pub unsafe fn set_current_task(_task: *const Task) {
+    todo!()
+}
+
+/// Asks `cpu` to run its scheduler (reschedule IPI): the handler calls
+/// [`super::irq::set_need_resched`]; it also leaves `hlt`. Callable with interrupts off.
 pub fn send_reschedule(_cpu: usize) {
     todo!()
 }

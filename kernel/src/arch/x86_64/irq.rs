@@ -57,3 +57,15 @@ pub fn need_resched() -> bool {
 pub fn clear_need_resched() {
     todo!()
 }
+
+/// Whether this runs in an interrupt handler (device, timer or IPI; not an exception of a task).
+///
+/// What the machine calls on its way through interrupts:
+/// - entry of every device, timer and IPI handler: [`crate::sched::interrupt_enter`] (ends the idle state);
+/// - the timer's interrupt: [`crate::time::timer_interrupt`];
+/// - return to kernel mode with a preempt count of 0 and a reschedule due: [`crate::sched::preempt_schedule_irq`];
+/// - `preempt_enable` that reaches 0 with a reschedule due and interrupts on: [`crate::sched::preempt_schedule`];
+/// - return to user mode with [`super::thread::WorkFlags::RESCHED`] or need-resched: [`crate::sched::schedule`].
+pub fn in_interrupt() -> bool {
+    todo!()
+}

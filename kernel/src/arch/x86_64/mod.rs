@@ -2,6 +2,7 @@
 //!
 //! The rest of the kernel calls what this module re-exports.
 
+pub mod clock;
 pub mod cpu;
 pub mod fpu;
 pub mod irq;

@@ -22,6 +22,11 @@ impl Thread {
     ) -> Thread {
         todo!()
     }
+    /// The context that this CPU is running on right now (its boot stack), to become its idle task.
+    /// Its saved state is filled by the first [`switch`] away from it.
+    pub fn running() -> Thread {
+        todo!()
+    }
     /// FS base (thread pointer) of the current thread or a stopped one.
     pub fn fs_base(&self) -> usize {
         todo!()
@@ -51,6 +56,17 @@ impl Thread {
     pub fn work(&self) -> WorkFlags {
         todo!()
     }
+}
+
+/// Switches this CPU from `prev` to `next`: callee-saved registers, stack, `rsp0`, FS and GS bases, FPU ownership. Returns
+/// when somebody switches back to `prev`, perhaps on another CPU. A thread that never ran first calls
+/// `sched::finish_switch()` (interrupts are off and the preempt count is 1; both end inside), then its entry.
+///
+/// # Safety
+/// Interrupts are off and the preempt count is 1. `prev` is the running thread. `next` runs nowhere and both stay
+/// alive until they are switched away from. Only `sync::running` calls this.
+pub unsafe fn switch(_prev: &Thread, _next: &Thread) {
+    todo!()
 }
 
 /// The current thread's user registers, at the top of its kernel stack.
