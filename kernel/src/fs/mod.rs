@@ -15,6 +15,7 @@ pub mod inode;
 pub mod io_buf;
 pub mod mount;
 pub mod pipe;
+pub mod poll;
 
 pub use attr::{DeviceId, FileMode, FileType, Metadata, SetAttr};
 pub use context::FsContext;

@@ -1,5 +1,9 @@
 //! Signals (`signal(7)`).
 
+mod restart;
+
+pub use restart::{restart_with, with_temporary_mask};
+
 use super::{Process, ProcessGroup, Task};
 use abi::Result;
 use alloc::sync::Arc;
