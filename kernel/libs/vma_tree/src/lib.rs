@@ -1,0 +1,408 @@
+//! An ordered map of disjoint address ranges: what an address space keeps its mappings in.
+//!
+//! Ranges are never merged or split behind the caller's back. Insertion can fail for want of memory, and can be made unable to fail
+//! by [`RangeMap::try_reserve`] before a change of several steps begins. Each leaf knows the largest gap before any of
+//! its ranges, so a search for free address space skips full stretches of the space.
+//!
+//! Two levels: a sorted vector of leaves of up to [`LEAF_SIZE`] ranges. Look-up is two binary searches; insertion moves at most
+//! one leaf and the vector of leaves.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// Ranges in a leaf.
+pub const LEAF_SIZE: usize = 32;
+
+/// No memory for another range.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfMemory;
+
+/// A range and what is there.
+#[derive(Clone, Debug)]
+pub struct Entry<T> {
+    /// The first address.
+    pub start: usize,
+    /// The address after the last.
+    pub end: usize,
+    /// What is there.
+    pub value: T,
+}
+
+struct Leaf<T> {
+    entries: Vec<Entry<T>>,
+    /// The largest gap before one of the entries.
+    max_gap: usize,
+}
+
+/// The map.
+pub struct RangeMap<T> {
+    leaves: Vec<Leaf<T>>,
+    spare: Vec<Vec<Entry<T>>>,
+    len: usize,
+}
+
+/// A place in the map.
+#[derive(Clone, Copy)]
+struct Cursor {
+    leaf: usize,
+    slot: usize,
+}
+
+impl<T> RangeMap<T> {
+    /// An empty map.
+    pub const fn new() -> Self {
+        Self { leaves: Vec::new(), spare: Vec::new(), len: 0 }
+    }
+
+    /// How many ranges there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Makes the next `count` insertions unable to fail.
+    pub fn try_reserve(&mut self, count: usize) -> Result<(), OutOfMemory> {
+        self.leaves.try_reserve(count).map_err(|_| OutOfMemory)?;
+        self.spare.try_reserve(count.saturating_sub(self.spare.len())).map_err(|_| OutOfMemory)?;
+        while self.spare.len() < count {
+            let mut leaf = Vec::new();
+            leaf.try_reserve_exact(LEAF_SIZE).map_err(|_| OutOfMemory)?;
+            self.spare.push(leaf);
+        }
+        Ok(())
+    }
+
+    /// The first range that ends above `addr` (it may begin above it too).
+    #[inline]
+    pub fn find(&self, addr: usize) -> Option<&Entry<T>> {
+        let at = self.seek(addr)?;
+        Some(&self.leaves[at.leaf].entries[at.slot])
+    }
+
+    /// The same, to change the value.
+    pub fn find_mut(&mut self, addr: usize) -> Option<(Range<usize>, &mut T)> {
+        let at = self.seek(addr)?;
+        let entry = &mut self.leaves[at.leaf].entries[at.slot];
+        Some((entry.start..entry.end, &mut entry.value))
+    }
+
+    /// The range that contains `addr`.
+    #[inline]
+    pub fn get(&self, addr: usize) -> Option<&Entry<T>> {
+        self.find(addr).filter(|entry| entry.start <= addr)
+    }
+
+    /// The last range that ends at or below `addr`.
+    pub fn before(&self, addr: usize) -> Option<&Entry<T>> {
+        let (leaf, slot) = match self.seek(addr) {
+            Some(at) => (at.leaf, at.slot),
+            None => (self.leaves.len(), 0),
+        };
+        if slot > 0 {
+            return self.leaves[leaf].entries.get(slot - 1);
+        }
+        self.leaves[..leaf].last()?.entries.last()
+    }
+
+    /// All ranges, in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry<T>> {
+        self.leaves.iter().flat_map(|leaf| leaf.entries.iter())
+    }
+
+    /// The ranges that overlap `range`, in order.
+    pub fn overlapping(&self, range: Range<usize>) -> impl Iterator<Item = &Entry<T>> {
+        let first = self.seek(range.start).unwrap_or(Cursor { leaf: self.leaves.len(), slot: 0 });
+        self.leaves[first.leaf..]
+            .iter()
+            .enumerate()
+            .flat_map(move |(n, leaf)| leaf.entries[if n == 0 { first.slot } else { 0 }..].iter())
+            .take_while(move |entry| entry.start < range.end)
+    }
+
+    /// Calls `change` with each range that overlaps `range`, in order.
+    pub fn for_each_mut(
+        &mut self,
+        range: Range<usize>,
+        mut change: impl FnMut(Range<usize>, &mut T),
+    ) {
+        let Some(first) = self.seek(range.start) else { return };
+        let mut slot = first.slot;
+        for leaf in &mut self.leaves[first.leaf..] {
+            for entry in &mut leaf.entries[slot..] {
+                if entry.start >= range.end {
+                    return;
+                }
+                change(entry.start..entry.end, &mut entry.value);
+            }
+            slot = 0;
+        }
+    }
+
+    /// Adds a range. It must not be empty and must not overlap another.
+    pub fn insert(&mut self, start: usize, end: usize, value: T) -> Result<(), OutOfMemory> {
+        debug_assert!(start < end);
+        debug_assert!(self.find(start).is_none_or(|next| next.start >= end));
+        let at = match self.seek(start) {
+            // In front of the first entry of a leaf, the leaf before may have room.
+            Some(Cursor { leaf, slot: 0 }) if leaf > 0 => {
+                Cursor { leaf: leaf - 1, slot: self.leaves[leaf - 1].entries.len() }
+            }
+            Some(at) => at,
+            None => match self.leaves.len() {
+                0 => {
+                    let entries = self.take_spare()?;
+                    self.leaves.push(Leaf { entries, max_gap: 0 });
+                    Cursor { leaf: 0, slot: 0 }
+                }
+                n => Cursor { leaf: n - 1, slot: self.leaves[n - 1].entries.len() },
+            },
+        };
+        let mut at = at;
+        if self.leaves[at.leaf].entries.len() == LEAF_SIZE {
+            let mut upper = self.take_spare()?;
+            // Growth at the end fills leaves; growth in the middle splits them in halves.
+            let keep = if at.slot == LEAF_SIZE { LEAF_SIZE } else { LEAF_SIZE / 2 };
+            upper.extend(self.leaves[at.leaf].entries.drain(keep..));
+            self.leaves.insert(at.leaf + 1, Leaf { entries: upper, max_gap: 0 });
+            if at.slot > keep || keep == LEAF_SIZE {
+                at = Cursor { leaf: at.leaf + 1, slot: at.slot - keep };
+            }
+        }
+        self.leaves[at.leaf].entries.insert(at.slot, Entry { start, end, value });
+        self.len += 1;
+        self.update_gaps(at.leaf.saturating_sub(1), at.leaf + 2);
+        Ok(())
+    }
+
+    /// Takes out the range that starts at `start`.
+    pub fn remove(&mut self, start: usize) -> Option<Entry<T>> {
+        let at = self.seek_start(start)?;
+        let leaf = &mut self.leaves[at.leaf];
+        let entry = leaf.entries.remove(at.slot);
+        self.len -= 1;
+        if leaf.entries.is_empty() {
+            let leaf = self.leaves.remove(at.leaf);
+            if self.spare.is_empty() && self.spare.capacity() > 0 {
+                self.spare.push(leaf.entries);
+            }
+        }
+        self.update_gaps(at.leaf.saturating_sub(1), at.leaf + 1);
+        Some(entry)
+    }
+
+    /// Changes the bounds of the range that starts at `start`. It must stay clear of its neighbours.
+    pub fn set_bounds(&mut self, start: usize, new: Range<usize>) {
+        let Some(at) = self.seek_start(start) else { return };
+        let entry = &mut self.leaves[at.leaf].entries[at.slot];
+        (entry.start, entry.end) = (new.start, new.end);
+        self.update_gaps(at.leaf, at.leaf + 1);
+    }
+
+    /// The highest free stretch of `len` within `bounds`: the address where it starts, with the stretch at the
+    /// top end of its gap. `usable` may shorten a gap: it gets the gap and the range above it, and returns the part that may be used.
+    pub fn find_gap_down(
+        &self,
+        len: usize,
+        bounds: Range<usize>,
+        mut usable: impl FnMut(Range<usize>, Option<&Entry<T>>) -> Range<usize>,
+    ) -> Option<usize> {
+        let mut fits = |gap: Range<usize>, above: Option<&Entry<T>>| {
+            let gap = gap.start.max(bounds.start)..gap.end.min(bounds.end);
+            if gap.start >= gap.end || gap.end - gap.start < len {
+                return None;
+            }
+            let gap = usable(gap, above);
+            (gap.start <= gap.end && gap.end - gap.start >= len).then(|| gap.end - len)
+        };
+        let last_end = self.leaves.last().and_then(|leaf| leaf.entries.last()).map_or(0, |e| e.end);
+        if let Some(found) = fits(last_end..usize::MAX, None) {
+            return Some(found);
+        }
+        for (n, leaf) in self.leaves.iter().enumerate().rev() {
+            if leaf.max_gap < len || leaf.entries[0].start > bounds.end && leaf.max_gap == 0 {
+                continue;
+            }
+            for (slot, entry) in leaf.entries.iter().enumerate().rev() {
+                let below =
+                    if slot > 0 { leaf.entries[slot - 1].end } else { self.end_of_leaf_before(n) };
+                if entry.start - below < len {
+                    continue;
+                }
+                if let Some(found) = fits(below..entry.start, Some(entry)) {
+                    return Some(found);
+                }
+                if below <= bounds.start {
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    /// The lowest free stretch of `len` within `bounds`; `usable` as in [`RangeMap::find_gap_down`].
+    pub fn find_gap_up(
+        &self,
+        len: usize,
+        bounds: Range<usize>,
+        mut usable: impl FnMut(Range<usize>, Option<&Entry<T>>) -> Range<usize>,
+    ) -> Option<usize> {
+        let mut fits = |gap: Range<usize>, above: Option<&Entry<T>>| {
+            let gap = gap.start.max(bounds.start)..gap.end.min(bounds.end);
+            if gap.start >= gap.end || gap.end - gap.start < len {
+                return None;
+            }
+            let gap = usable(gap, above);
+            (gap.start <= gap.end && gap.end - gap.start >= len).then_some(gap.start)
+        };
+        let mut below = 0;
+        for leaf in &self.leaves {
+            if leaf.max_gap >= len {
+                for entry in &leaf.entries {
+                    if let Some(found) = fits(below..entry.start, Some(entry)) {
+                        return Some(found);
+                    }
+                    below = entry.end;
+                }
+            }
+            below = leaf.entries.last().map_or(below, |entry| entry.end);
+            if below >= bounds.end {
+                return None;
+            }
+        }
+        fits(below..usize::MAX, None)
+    }
+
+    /// Takes everything out, in order.
+    pub fn drain(&mut self) -> impl Iterator<Item = Entry<T>> + use<T> {
+        self.len = 0;
+        core::mem::take(&mut self.leaves).into_iter().flat_map(|leaf| leaf.entries)
+    }
+
+    fn seek(&self, addr: usize) -> Option<Cursor> {
+        let leaf = self
+            .leaves
+            .partition_point(|leaf| leaf.entries.last().is_some_and(|entry| entry.end <= addr));
+        let entries = &self.leaves.get(leaf)?.entries;
+        Some(Cursor { leaf, slot: entries.partition_point(|entry| entry.end <= addr) })
+    }
+
+    fn seek_start(&self, start: usize) -> Option<Cursor> {
+        self.seek(start).filter(|at| self.leaves[at.leaf].entries[at.slot].start == start)
+    }
+
+    fn take_spare(&mut self) -> Result<Vec<Entry<T>>, OutOfMemory> {
+        if self.spare.is_empty() {
+            self.try_reserve(1)?;
+        }
+        self.spare.pop().ok_or(OutOfMemory)
+    }
+
+    fn end_of_leaf_before(&self, leaf: usize) -> usize {
+        self.leaves[..leaf].last().and_then(|leaf| leaf.entries.last()).map_or(0, |entry| entry.end)
+    }
+
+    fn update_gaps(&mut self, from: usize, to: usize) {
+        for n in from..=to.min(self.leaves.len().saturating_sub(1)) {
+            let mut below = self.end_of_leaf_before(n);
+            let Some(leaf) = self.leaves.get_mut(n) else { return };
+            let mut max_gap = 0;
+            for entry in &leaf.entries {
+                max_gap = max_gap.max(entry.start - below);
+                below = entry.end;
+            }
+            leaf.max_gap = max_gap;
+        }
+    }
+}
+
+impl<T> Default for RangeMap<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn whole(gap: Range<usize>, _: Option<&Entry<u32>>) -> Range<usize> {
+        gap
+    }
+
+    #[test]
+    fn find_gives_the_containing_or_the_next_range() {
+        let mut map = RangeMap::new();
+        map.insert(10, 20, 'a').unwrap();
+        map.insert(30, 40, 'b').unwrap();
+        assert_eq!(map.find(5).map(|e| e.value), Some('a'));
+        assert_eq!(map.find(19).map(|e| e.value), Some('a'));
+        assert_eq!(map.find(20).map(|e| e.value), Some('b'));
+        assert!(map.get(20).is_none());
+        assert!(map.find(40).is_none());
+        assert_eq!(map.before(30).map(|e| e.value), Some('a'));
+        assert_eq!(map.before(100).map(|e| e.value), Some('b'));
+        assert!(map.before(19).is_none());
+    }
+
+    proptest! {
+        /// The map agrees with a model in every operation, gap searches included.
+        #[test]
+        fn agrees_with_a_sorted_map(
+            steps in prop::collection::vec((0u8..4, 0usize..2000, 1usize..20), 1..600),
+            probe in 0usize..2100,
+            len in 1usize..40,
+        ) {
+            let mut map = RangeMap::new();
+            let mut model: BTreeMap<usize, (usize, u32)> = BTreeMap::new();
+            for (n, (what, start, size)) in steps.into_iter().enumerate() {
+                let end = start + size;
+                let overlaps = model.iter().any(|(&s, &(e, _))| s < end && start < e);
+                match what {
+                    0..=2 if !overlaps => {
+                        map.insert(start, end, n as u32).unwrap();
+                        model.insert(start, (end, n as u32));
+                    }
+                    3 => {
+                        let first = model.range(start..).next().map(|(&s, _)| s);
+                        if let Some(first) = first {
+                            let gone = map.remove(first).unwrap();
+                            let (end, value) = model.remove(&first).unwrap();
+                            prop_assert_eq!((gone.end, gone.value), (end, value));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(map.len(), model.len());
+            prop_assert!(map
+                .iter()
+                .map(|e| (e.start, (e.end, e.value)))
+                .eq(model.iter().map(|(&s, &v)| (s, v))));
+            let next = model.iter().find(|(_, v)| v.0 > probe).map(|(&s, _)| s);
+            prop_assert_eq!(map.find(probe).map(|e| e.start), next);
+            let before = model.iter().rev().find(|(_, v)| v.0 <= probe).map(|(&s, _)| s);
+            prop_assert_eq!(map.before(probe).map(|e| e.start), before);
+            let range = probe..probe + 200;
+            prop_assert!(map.overlapping(range.clone()).map(|e| e.start).eq(model
+                .iter()
+                .filter(|(s, v)| **s < range.end && v.0 > range.start)
+                .map(|(&s, _)| s)));
+            let free = |at: usize| !model.iter().any(|(&s, v)| s < at + len && at < v.0);
+            let bounds = 50..1900;
+            let highest = (bounds.start..=bounds.end - len).rev().find(|&at| free(at));
+            prop_assert_eq!(map.find_gap_down(len, bounds.clone(), whole), highest);
+            let lowest = (bounds.start..=bounds.end - len).find(|&at| free(at));
+            prop_assert_eq!(map.find_gap_up(len, bounds, whole), lowest);
+        }
+    }
+}
