@@ -3,6 +3,7 @@
 
 mod credentials;
 mod current;
+pub mod exit;
 pub mod group;
 pub mod limits;
 pub mod pid;

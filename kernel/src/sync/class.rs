@@ -66,6 +66,12 @@ classes! {
     EPOLL_WAIT_QUEUE = 94;
     /// Signal state of a process.
     SIGNAL = 100;
+    /// Signal queue of a thread.
+    SIGNAL_TASK = 102;
+    /// Table of signal actions.
+    SIGNAL_HANDLERS = 104;
+    /// Counts of queued signals a user.
+    SIGNAL_COUNT = 106;
     /// A run queue.
     RUN_QUEUE = 110;
     /// A timer base.

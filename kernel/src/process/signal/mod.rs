@@ -1,84 +1,43 @@
-//! Signals (`signal(7)`).
+//! Signals (`signal(7)`): from the one who sends to the frame on the handler's stack.
+//!
+//! - `number`, `info`, `action`, `queue`: what a signal is, what travels with it, what is done with it, where it waits.
+//! - `state`: the state of a process and a thread, its locks, and the hooks of fork, exec and exit.
+//! - `send`, `permission`: sending, and who may.
+//! - `deliver`, `frame`: what happens before the return to user mode; handlers' frames and `rt_sigreturn(2)`.
+//! - `stop`, `group_exit`, `child`: job control, the end of all threads, what parents are told.
+//! - `mask`, `alt_stack`, `wait`, `restart`: the calls of the same names.
+//! - `itimer`: interval timers.
+//!
+//! Locks: the process's `SIGNAL`, inside it the thread's `SIGNAL_TASK`, inside them `SIGNAL_HANDLERS` and `SIGNAL_COUNT`; run
+//! queues come after all of them, wait queues before, so pollers are woken when the locks are released.
 
+mod action;
+mod child;
+mod group_exit;
+mod info;
+mod itimer;
+mod mask;
+mod number;
+mod queue;
 mod restart;
+mod state;
+mod stop;
 
-pub use restart::{restart_with, with_temporary_mask};
+pub use action::{Action, ActionFlags, Handlers, SIG_DFL, SIG_IGN, UserAction};
+pub use child::{ChildExit, notify_exit};
+pub use info::{SigInfo, UserSigInfo, code};
+pub use mask::{MaskChange, change_mask, pending_and_blocked};
+pub use number::{DefaultAction, SIGRTMIN, Signal, SignalSet};
+pub use queue::queued_for;
+pub use restart::{restart, restart_with, with_temporary_mask};
+pub use state::{HandlerFork, ProcessSignals, StopEvent, TaskSignals};
+
+use queue::Queue;
+use restart::RestartBlock;
 
 use super::{Process, ProcessGroup, Task};
 use abi::Result;
 use alloc::sync::Arc;
-
-/// Signal numbers, 1 to 64.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Signal(pub u8);
-
-macro_rules! signals {
-    ($($name:ident = $number:literal;)*) => {
-        impl Signal {
-            $(pub const $name: Signal = Signal($number);)*
-        }
-    };
-}
-
-signals! {
-    SIGHUP = 1; SIGINT = 2; SIGQUIT = 3; SIGILL = 4; SIGTRAP = 5; SIGABRT = 6; SIGBUS = 7; SIGFPE = 8;
-    SIGKILL = 9; SIGUSR1 = 10; SIGSEGV = 11; SIGUSR2 = 12; SIGPIPE = 13; SIGALRM = 14; SIGTERM = 15;
-    SIGSTKFLT = 16; SIGCHLD = 17; SIGCONT = 18; SIGSTOP = 19; SIGTSTP = 20; SIGTTIN = 21; SIGTTOU = 22;
-    SIGURG = 23; SIGXCPU = 24; SIGXFSZ = 25; SIGVTALRM = 26; SIGPROF = 27; SIGWINCH = 28; SIGIO = 29;
-    SIGPWR = 30; SIGSYS = 31;
-}
-
-/// A set of signals; bit n-1 is signal n (`sigset_t`).
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct SignalSet(pub u64);
-
-impl SignalSet {
-    /// Whether `signal` is in the set.
-    pub const fn contains(self, signal: Signal) -> bool {
-        self.0 & (1 << (signal.0 - 1)) != 0
-    }
-}
-
-/// What is sent: number, code and the union's content (`siginfo_t`).
-#[derive(Clone, Copy, Debug)]
-pub struct SigInfo {
-    /// Which signal.
-    pub signal: Signal,
-    /// `si_code`.
-    pub code: i32,
-    /// `si_errno`.
-    pub errno: i32,
-    /// The rest of `siginfo_t` after the three leading words and padding: 112 bytes as user space sees them.
-    pub payload: [u64; 14],
-}
-
-impl SigInfo {
-    /// From the kernel itself (`SI_KERNEL`).
-    pub fn kernel(_signal: Signal) -> SigInfo {
-        todo!()
-    }
-    /// From a process (`SI_USER`, or `SI_TKILL`).
-    pub fn from_current(_signal: Signal, _code: i32) -> SigInfo {
-        todo!()
-    }
-    /// A fault at `addr`.
-    pub fn fault(_signal: Signal, _code: i32, _addr: usize) -> SigInfo {
-        todo!()
-    }
-}
-
-/// A task's part: mask, thread-directed queue, alternate stack.
-pub struct TaskSignals(());
-
-/// A process's part: handlers, process-directed queue, stop and group-exit state, interval timers.
-pub struct ProcessSignals(());
-
-impl TaskSignals {
-    /// The blocked set.
-    pub fn blocked(&self) -> SignalSet {
-        todo!()
-    }
-}
 
 /// Whether a signal (not blocked, or a stop or exit order) ends the current task's interruptible sleep.
 pub fn pending(_task: &Task) -> bool {
