@@ -13,3 +13,7 @@ make CC="$CC" HOSTCC=gcc CONFIG_PREFIX="$OUT" install
 # Its own tests, for `cargo xtask test busybox`.
 cp -r testsuite "$TESTS/"
 cp .config "$TESTS/.config"
+cp -r shell/ash_test "$TESTS/"
+for helper in printenv recho zecho; do
+	$CC -static -O2 -w -o "$TESTS/ash_test/$helper" "$TESTS/ash_test/$helper.c"
+done

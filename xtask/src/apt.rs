@@ -45,11 +45,6 @@ impl Apt {
         Ok(apt)
     }
 
-    /// Forgets the package lists, so that the next [`Apt::open`] fetches new ones.
-    pub fn forget_lists() -> Result<()> {
-        paths::remove(&paths::cache()?.join("apt/lists"))
-    }
-
     /// The newest version of a binary package that the configured suites have, and the packages
     /// that this version depends on.
     pub fn newest_dependencies(&self, package: &str) -> Result<Vec<String>> {
@@ -93,18 +88,23 @@ impl Apt {
         Ok(version.unwrap_or("unknown").to_owned())
     }
 
-    /// Downloads a source package from the first suite that has it.
+    /// Downloads the newest version of a source package that the mirror really has.
     fn download_source(&self, package: &str, to: &Path) -> Result<()> {
-        let mut last = None;
-        for suite in SOURCE_SUITES {
+        let listing = process::stdout_of(self.command("apt-cache").args(["showsrc", package]))
+            .map_err(|error| download_error(package, &error))?;
+        let mut versions: Vec<&str> =
+            listing.lines().filter_map(|line| line.strip_prefix("Version: ")).collect();
+        versions.sort_by_key(|version| version_key(version));
+        let mut last = missing(package, "the configured suites do not have its source");
+        for version in versions.into_iter().rev() {
             let mut command = self.command("apt-get");
             command.current_dir(to).args(["source", "--download-only"]);
-            match process::run_quietly(command.arg(format!("{package}/{suite}"))) {
+            match process::run_quietly(command.arg(format!("{package}={version}"))) {
                 Ok(()) => return Ok(()),
-                Err(error) => last = Some(download_error(package, &error)),
+                Err(error) => last = download_error(&format!("{package} {version}"), &error),
             }
         }
-        Err(last.unwrap_or_else(|| missing(package, "no suite is configured")))
+        Err(last)
     }
 
     fn command(&self, program: &str) -> Command {

@@ -4,6 +4,7 @@
 //! * [`rootfs`], [`cpio`], [`initrd`]: the root file system and the ramdisk it travels in
 //! * [`apt`], [`linux`]: downloads, and the reference kernel
 //! * [`vm`], [`iso`]: running
+//! * [`test`]: all tests
 //! * [`error`], [`paths`], [`process`], [`progress`]: what they share
 
 mod apt;
@@ -17,6 +18,7 @@ mod paths;
 mod process;
 mod progress;
 mod rootfs;
+mod test;
 mod vm;
 
 use std::path::PathBuf;
@@ -51,6 +53,10 @@ enum Task {
     },
     /// Boot a kernel in QEMU and run a command, or a shell.
     Vm(vm::Options),
+    /// Run all tests, or one stage of them.
+    Test(test::Arguments),
+    /// Check format and lint.
+    Check,
     /// Pack a bootable image for BIOS and UEFI.
     Iso {
         /// The folder of a Limine binary release; by default `$LIMINE_DIR`.
@@ -88,6 +94,8 @@ fn run(task: Task) -> Result<i32> {
             eprintln!("root file system: {}", output.display());
         }
         Task::Vm(options) => return vm::vm(&options),
+        Task::Test(arguments) => return test::run(&arguments),
+        Task::Check => return test::check(),
         Task::Iso { limine, output, append } => {
             let built = build::build(Profile::Kernel)?;
             let initrd = paths::target()?.join("rootfs.cpio");

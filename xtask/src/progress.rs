@@ -28,13 +28,3 @@ pub fn spinner(message: impl Into<Cow<'static, str>>) -> Spinner {
     bar.enable_steady_tick(Duration::from_millis(120));
     Spinner(bar)
 }
-
-/// A bar that counts up to `length` steps.
-pub fn bar(length: u64, message: impl Into<Cow<'static, str>>) -> ProgressBar {
-    let bar = ProgressBar::new(length);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} ({eta})") {
-        bar.set_style(style);
-    }
-    bar.set_message(message.into());
-    bar
-}

@@ -117,6 +117,9 @@ pub struct Options {
     /// Wait for gdb on port 1234 before the first instruction.
     #[arg(long)]
     pub gdb: bool,
+    /// Say nothing but errors on standard error.
+    #[arg(long)]
+    pub quiet: bool,
     /// The command and its arguments; without one, an interactive shell.
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,
@@ -311,6 +314,9 @@ impl<'a> Prepared<'a> {
     fn qemu(&self) -> Command {
         let options = self.options;
         let accelerator = Accelerator::choose();
+        if !options.quiet {
+            eprintln!("{}", accelerator.describe(options));
+        }
         // The machine must not outlive this program, however it ends.
         let mut qemu = Command::new("setpriv");
         qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
@@ -375,6 +381,7 @@ impl Options {
             debug: false,
             no_build: false,
             gdb: false,
+            quiet: false,
             command: command.iter().map(|word| (*word).to_owned()).collect(),
         }
     }
@@ -476,16 +483,19 @@ impl Accelerator {
         if has_flag && usable { Self::Kvm } else { Self::Tcg }
     }
 
+    fn describe(self, options: &Options) -> &'static str {
+        match self {
+            Self::Kvm if !options.icount => "running with KVM",
+            Self::Kvm => "running with TCG, as --icount needs",
+            Self::Tcg => "running with TCG: the processor or /dev/kvm offers no KVM here",
+        }
+    }
+
     fn argument(self, options: &Options) -> &'static str {
         match self {
-            Self::Kvm if !options.icount => {
-                eprintln!("running with KVM");
-                "kvm"
-            }
-            _ => {
-                eprintln!("running with TCG (no usable KVM here, or --icount)");
-                if options.icount || options.smp == 1 { "tcg" } else { "tcg,thread=multi" }
-            }
+            Self::Kvm if !options.icount => "kvm",
+            _ if options.icount || options.smp == 1 => "tcg",
+            _ => "tcg,thread=multi",
         }
     }
 

@@ -1,0 +1,199 @@
+//! busybox's own tests, on NOS and on Linux: what passes there has to pass here.
+//!
+//! Linux's results are kept in the cache, since neither the kernel nor the programs change.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use super::results::{Case, Verdict};
+use crate::error::{AtPath, Error, Result};
+use crate::linux::Linux;
+
+use crate::vm::{self, Ending, Kernel, Options};
+use crate::{paths, process, progress, rootfs};
+
+const DRIVER: &str = "tests-ltp/busybox-suite.sh";
+/// The time limit of the tests of one applet, in seconds.
+const APPLET_LIMIT: u64 = 100;
+/// The time limit of the whole machine, in seconds.
+const MACHINE_LIMIT: u64 = 900;
+
+/// How one case of the suite ended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+enum Status {
+    Passed,
+    Failed(String),
+    Skipped,
+}
+
+/// All cases by name; a name that occurs more than once is numbered.
+type Results = BTreeMap<String, Status>;
+
+/// Runs the suite on NOS (or `on` alone) and compares it with Linux.
+pub fn run(on: Option<Kernel>, applets: &[String], base: &Options) -> Result<Vec<Case>> {
+    match on {
+        Some(Kernel::Linux) => {
+            let results = run_on(Kernel::Linux, applets, base)?;
+            Ok(results.into_iter().map(|(name, result)| plain(name, result)).collect())
+        }
+        _ => {
+            let linux = reference(applets, base)?;
+            let nos = run_on(Kernel::Nos, applets, base)?;
+            Ok(compare(&linux, &nos))
+        }
+    }
+}
+
+fn plain(name: String, result: Status) -> Case {
+    let name = format!("busybox/{name}");
+    match result {
+        Status::Passed => Case::new(name, Verdict::Passed),
+        Status::Skipped => Case::new(name, Verdict::Skipped),
+        Status::Failed(output) => {
+            Case { name, verdict: Verdict::Failed("fails on this kernel".into()), output }
+        }
+    }
+}
+
+/// One case for every case that passes on Linux; the others say nothing about NOS.
+fn compare(linux: &Results, nos: &Results) -> Vec<Case> {
+    let compare_one = |(name, expected): (&String, &Status)| {
+        let name = format!("busybox/{}", name);
+        if *expected != Status::Passed {
+            return Case::new(name, Verdict::Skipped);
+        }
+        match nos.get(name.trim_start_matches("busybox/")) {
+            Some(Status::Passed) => Case::new(name, Verdict::Passed),
+            Some(Status::Skipped) => {
+                Case::new(name, Verdict::Failed("passes on Linux, skipped on NOS".into()))
+            }
+            Some(Status::Failed(output)) => {
+                let verdict = Verdict::Failed("passes on Linux, fails on NOS".into());
+                Case { name, verdict, output: output.clone() }
+            }
+            None => Case::new(name, Verdict::Failed("passes on Linux, did not run on NOS".into())),
+        }
+    };
+    linux.iter().map(compare_one).collect()
+}
+
+/// Linux's results, from the cache where they are there.
+fn reference(applets: &[String], base: &Options) -> Result<Results> {
+    let driver = paths::root().join(DRIVER);
+    let mut key = fs::read(&driver).at(&driver)?;
+    key.extend_from_slice(Linux::open()?.release.as_bytes());
+    key.extend_from_slice(rootfs::program("busybox")?.version.as_bytes());
+    key.extend_from_slice(applets.join(" ").as_bytes());
+    let folder = paths::created(paths::cache()?.join("reference"))?;
+    let path = folder.join(format!("busybox-{:016x}.json", rootfs::hash(&key)));
+    let kept = fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
+    if let Some(results) = kept {
+        return Ok(results);
+    }
+    let results = run_on(Kernel::Linux, applets, base)?;
+    let text = serde_json::to_string(&results)
+        .map_err(|error| Error::Format(format!("{}: {error}", path.display())))?;
+    fs::write(&path, text).at(&path)?;
+    Ok(results)
+}
+
+fn run_on(kernel: Kernel, applets: &[String], base: &Options) -> Result<Results> {
+    let mut options = Options { overlay: vec![overlay()?], ..super::on(kernel, base) };
+    options.timeout = Some(MACHINE_LIMIT);
+    options.command = ["sh", "/run/nos/busybox/suite.sh", &APPLET_LIMIT.to_string()]
+        .into_iter()
+        .map(Into::into)
+        .chain(applets.iter().cloned())
+        .collect();
+    let _progress = progress::spinner(format!("busybox's tests on {}", kernel.name()));
+    let outcome = vm::run(&options)?;
+    let text = String::from_utf8_lossy(&outcome.output);
+    let copy = paths::created(paths::target()?.join("logs"))?
+        .join(format!("busybox-{}.txt", kernel.name()));
+    fs::write(&copy, &outcome.output).at(&copy)?;
+    let results = parse(&text);
+    if kernel == Kernel::Linux && outcome.ending != Ending::Status(0) {
+        return Err(Error::Format(format!(
+            "the suite did not finish on Linux: {}",
+            copy.display()
+        )));
+    }
+    if outcome.ending != Ending::Status(0) {
+        let log = fs::read(&outcome.log).unwrap_or_default();
+        eprintln!("the suite did not finish on NOS ({:?}):", outcome.ending);
+        eprintln!("{}", process::last_lines(&text, 10));
+        eprintln!("{}", process::last_lines(&String::from_utf8_lossy(&log), 30));
+    }
+    Ok(results)
+}
+
+/// The suite where its driver expects it.
+fn overlay() -> Result<PathBuf> {
+    let overlay = paths::target()?.join("busybox-overlay");
+    paths::remove(&overlay)?;
+    let folder = overlay.join("run/nos/busybox");
+    paths::created(overlay.join("run/nos"))?;
+    let tests = rootfs::program("busybox")?.tests;
+    process::run(std::process::Command::new("cp").arg("-a").arg(&tests).arg(&folder))?;
+    let link = folder.join("busybox");
+    std::os::unix::fs::symlink("/bin/busybox", &link).at(&link)?;
+    let driver = paths::root().join(DRIVER);
+    fs::copy(&driver, folder.join("suite.sh")).at(&driver)?;
+    Ok(overlay)
+}
+
+/// Reads the suite's output: `APPLET: a`, then `PASS: name`, `FAIL: name` and so on, with what a
+/// failed case said before or after its line.
+fn parse(text: &str) -> Results {
+    let mut results = Results::new();
+    let mut applet = "";
+    let mut said = String::new();
+    let mut add = |applet: &str, name: &str, result: Status| {
+        let base = format!("{applet}/{name}");
+        let mut name = base.clone();
+        let mut number = 1;
+        while results.contains_key(&name) {
+            number += 1;
+            name = format!("{base} #{number}");
+        }
+        results.insert(name, result);
+    };
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("APPLET: ") {
+            applet = name;
+        } else if let Some(name) = line.strip_prefix("PASS: ") {
+            add(applet, name, Status::Passed);
+        } else if let Some(name) = line.strip_prefix("FAIL: ") {
+            add(applet, name, Status::Failed(said.clone()));
+        } else if let Some(name) =
+            line.strip_prefix("SKIPPED: ").or_else(|| line.strip_prefix("UNTESTED: "))
+        {
+            add(applet, name, Status::Skipped);
+        } else {
+            said.push_str(line);
+            said.push('\n');
+            continue;
+        }
+        said.clear();
+    }
+    results
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_passes_on_linux_is_asked_of_nos() {
+        let linux = parse("APPLET: cp\nPASS: a\nFAIL: b\nPASS: c\nPASS: c\nSKIPPED: d\n");
+        assert_eq!(linux.len(), 5);
+        let nos = parse("APPLET: cp\nPASS: a\nFAIL: b\nPASS: c\nFAIL: c\n");
+        let failed: Vec<_> = compare(&linux, &nos)
+            .into_iter()
+            .filter(|case| matches!(case.verdict, Verdict::Failed(_)))
+            .map(|case| case.name)
+            .collect();
+        assert_eq!(failed, ["busybox/cp/c #2"]);
+    }
+}

@@ -1,0 +1,130 @@
+//! The conformance cases under `tests-ltp/cases`: compiled here, run in the guest by its runner.
+//!
+//! A kernel that dies takes only the case down that was running: the machine boots again and goes on
+//! with the next one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use super::results::{Case, Verdict};
+use super::tap;
+use crate::error::{AtPath, Error, Result};
+use crate::vm::{self, Ending, Kernel, Options};
+use crate::{paths, process, progress, rootfs};
+
+/// Where the overlay puts runner and cases.
+const GUEST_FOLDER: &str = "/run/nos/cases";
+const GUEST_RUNNER: &str = "/run/nos/runner";
+/// The time limit of one case in the guest, in seconds.
+const CASE_LIMIT: u64 = 20;
+/// The time limit of a machine that runs all cases, in seconds.
+const MACHINE_LIMIT: u64 = 600;
+/// How many machines may die before the rest is given up.
+const MOST_DEATHS: usize = 12;
+
+/// Runs the cases whose names match `only` on `kernel`.
+pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Case>> {
+    let names: Vec<String> = case_names()?
+        .into_iter()
+        .filter(|name| only.is_none_or(|pattern| super::matches(pattern, name)))
+        .collect();
+    if names.is_empty() {
+        return Err(Error::Usage("no guest case has such a name".into()));
+    }
+    let overlay = compile(&names)?;
+    let mut left = names;
+    let mut cases = Vec::new();
+    let mut deaths = 0;
+    while !left.is_empty() && deaths < MOST_DEATHS {
+        let mut options = Options { overlay: vec![overlay.clone()], ..super::on(kernel, base) };
+        options.timeout = Some(MACHINE_LIMIT);
+        options.command = [GUEST_RUNNER, GUEST_FOLDER, &CASE_LIMIT.to_string()]
+            .into_iter()
+            .map(Into::into)
+            .chain(left.iter().cloned())
+            .collect();
+        let _progress = progress::spinner(format!("{} cases on {}", left.len(), kernel.name()));
+        let outcome = vm::run(&options)?;
+        let tap = tap::parse(&String::from_utf8_lossy(&outcome.output));
+        let finished = tap.cases.len();
+        cases.extend(tap.cases);
+        if tap.complete {
+            left.clear();
+            break;
+        }
+        deaths += 1;
+        let name = tap.unfinished.unwrap_or_else(|| left[finished.min(left.len() - 1)].clone());
+        left = left.split_off(left.iter().position(|one| *one == name).map_or(1, |at| at + 1));
+        cases.push(dead(name, outcome.ending, &outcome.log));
+    }
+    for name in left {
+        cases.push(Case::new(name, Verdict::Failed("not run: the kernel died too often".into())));
+    }
+    for case in &mut cases {
+        case.name = format!("guest/{}/{}", kernel.name(), case.name);
+    }
+    Ok(cases)
+}
+
+/// The case that was running when the machine stopped.
+fn dead(name: String, ending: Ending, log: &Path) -> Case {
+    let why = match ending {
+        Ending::TimedOut => "the machine ran out of time",
+        Ending::Panicked => "the kernel stopped",
+        Ending::Status(_) => "the runner ended early",
+    };
+    let words = fs::read(log).unwrap_or_default();
+    let output = process::last_lines(&String::from_utf8_lossy(&words), 30);
+    Case { name, verdict: Verdict::Failed(why.into()), output }
+}
+
+fn cases_folder() -> PathBuf {
+    paths::root().join("tests-ltp/cases")
+}
+
+fn case_names() -> Result<Vec<String>> {
+    let folder = cases_folder();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).at(&folder)? {
+        let path = entry.at(&folder)?.path();
+        if path.extension().is_some_and(|extension| extension == "c") {
+            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Compiles the runner and the cases into a folder to lay over the root file system.
+fn compile(names: &[String]) -> Result<PathBuf> {
+    let root = paths::root().join("tests-ltp");
+    let built = paths::created(paths::target()?.join("cases"))?;
+    let overlay = paths::target()?.join("cases-overlay");
+    paths::remove(&overlay)?;
+    let folder = paths::created(overlay.join("run/nos/cases"))?;
+    let header = root.join("include/nos_test.h");
+    let _progress = progress::spinner("compiling the guest cases");
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let share = names.len().div_ceil(workers).max(1);
+    let compile_share = |share: &[String]| -> Result<()> {
+        for name in share {
+            let source = cases_folder().join(format!("{name}.c"));
+            let program = built.join(name);
+            rootfs::compile(&[source], std::slice::from_ref(&header), &program)?;
+            fs::copy(&program, folder.join(name)).at(&program)?;
+        }
+        Ok(())
+    };
+    let compile_share = &compile_share;
+    thread::scope(|scope| {
+        let start = |share| scope.spawn(move || compile_share(share));
+        let handles: Vec<_> = names.chunks(share).map(start).collect();
+        let ended = |handle: thread::ScopedJoinHandle<'_, Result<()>>| {
+            handle.join().unwrap_or_else(|_| Err(Error::Format("a compiling thread died".into())))
+        };
+        handles.into_iter().map(ended).collect::<Vec<_>>().into_iter().collect::<Result<()>>()
+    })?;
+    rootfs::compile(&[root.join("runner.c")], &[], &overlay.join("run/nos/runner"))?;
+    Ok(overlay)
+}

@@ -1,0 +1,101 @@
+//! What a test case came to, and the sum over everything.
+
+use std::fmt;
+
+/// How one case ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It showed what it was to show.
+    Passed,
+    /// It could not tell here.
+    Skipped,
+    /// It did not; why, in one line.
+    Failed(String),
+}
+
+/// One case and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// The name, with the stage in front: `guest/nos/fork_copies_memory`.
+    pub name: String,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What it printed, for a failure.
+    pub output: String,
+}
+
+impl Case {
+    /// A case that ended with `verdict` and printed nothing of interest.
+    pub fn new(name: impl Into<String>, verdict: Verdict) -> Self {
+        Self { name: name.into(), verdict, output: String::new() }
+    }
+}
+
+/// The cases of all stages so far; prints failures as they come in.
+#[derive(Debug, Default)]
+pub struct Report {
+    passed: usize,
+    skipped: usize,
+    failed: Vec<String>,
+}
+
+/// The lines of a failed case's output that are shown.
+const SHOWN_LINES: usize = 30;
+
+impl Report {
+    /// Takes in the cases of one stage and prints its sum.
+    pub fn stage(&mut self, name: &str, cases: Vec<Case>) {
+        let (passed, skipped, failed) = (self.passed, self.skipped, self.failed.len());
+        for case in cases {
+            match case.verdict {
+                Verdict::Passed => self.passed += 1,
+                Verdict::Skipped => self.skipped += 1,
+                Verdict::Failed(why) => {
+                    println!("FAILED {}: {why}", case.name);
+                    for line in crate::process::last_lines(&case.output, SHOWN_LINES).lines() {
+                        println!("    {line}");
+                    }
+                    self.failed.push(case.name);
+                }
+            }
+        }
+        println!(
+            "{name}: {} passed, {} failed, {} skipped",
+            self.passed - passed,
+            self.failed.len() - failed,
+            self.skipped - skipped
+        );
+    }
+
+    /// Whether no case failed.
+    pub fn is_clean(&self) -> bool {
+        self.failed.is_empty()
+    }
+}
+
+/// The sum over everything, as the last line of a test run.
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.failed.is_empty() {
+            writeln!(formatter, "\nfailed:")?;
+            for name in &self.failed {
+                writeln!(formatter, "    {name}")?;
+            }
+        }
+        write!(formatter, "{} passed, {} failed", self.passed, self.failed.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_counts_everything() {
+        let mut report = Report::default();
+        report.stage("a", vec![Case::new("a/1", Verdict::Passed)]);
+        report.stage("b", vec![Case::new("b/1", Verdict::Failed("no".into()))]);
+        assert_eq!(report.to_string().lines().last(), Some("1 passed, 1 failed"));
+        assert!(!report.is_clean());
+    }
+}
