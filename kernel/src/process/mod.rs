@@ -1,6 +1,7 @@
 //! Processes and threads: the pid table, fork and clone, exec, exit and wait, signals, credentials, futexes.
 #![forbid(unsafe_code)]
 
+mod clone;
 mod credentials;
 mod current;
 pub mod exit;
@@ -9,13 +10,21 @@ pub mod limits;
 pub mod pid;
 #[expect(clippy::module_inception, reason = "a process is what the module is about")]
 mod process;
+mod rusage;
 pub mod signal;
+mod status;
 mod task;
+mod user_account;
 
-pub use credentials::{Capability, Credentials, Gid, Uid};
+pub use credentials::{
+    ALL_CAPABILITIES, Capability, Credentials, Gid, LAST_CAPABILITY, SecureBits, Uid, capable,
+};
 pub use current::Current;
 pub use group::{ProcessGroup, Session};
-pub use limits::{Limits, Resource};
+pub use limits::{Limit, Limits, Resource};
 pub use pid::Pid;
 pub use process::Process;
-pub use task::Task;
+pub use rusage::Rusage;
+pub use status::ExitStatus;
+pub use task::{Task, TaskFlags};
+pub use user_account::UserAccount;

@@ -1,52 +1,289 @@
 //! A process: a thread group, its place in the family, what its threads share.
+//!
+//! Locks: changes of the family (parent, children, group, what `wait` reports) are made under [`TREE`], the
+//! outermost lock; parent and group are read under RCU. The list of threads has its own lock, which is safe in
+//! interrupts. How processes begin and end is in [`super::clone`], [`super::exec`] and [`super::exit`].
 
-use super::{Pid, signal::ProcessSignals};
-use crate::mm::AddressSpace;
-use alloc::{sync::Arc, vec::Vec};
+use super::{
+    ExitStatus, Limits, Pid, ProcessGroup, Session, Task, rusage::Rusage, signal::ProcessSignals,
+};
+use crate::{
+    fs::File,
+    mm::AddressSpace,
+    sync::{IrqSpinLock, SpinLock, WaitQueue, class, rcu, rcu::RcuArc},
+    time::Instant,
+};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use core::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicUsize,
+    Ordering::{Acquire, Relaxed},
+};
+
+/// Guards the shape of the process tree: parents, children, groups, and what `wait` reports.
+pub(super) static TREE: SpinLock<()> = SpinLock::new(&class::PROCESS_TREE, ());
 
 /// A thread group.
 pub struct Process {
     /// The process id: the leader's thread id.
     pub pid: Pid,
-    /// Handlers, process-directed pending signals, stop and exit state, interval timers.
+    /// Handlers, process-directed pending signals, stop state, interval timers.
     pub signals: ProcessSignals,
+    /// Woken when the process has become a zombie (pidfds).
+    pub exit_event: Arc<WaitQueue>,
+    /// The running program, for `/proc/<pid>/exe`.
+    pub executable: SpinLock<Option<Arc<File>>>,
+    /// The auxiliary vector as the program got it, for `/proc/<pid>/auxv`.
+    pub auxv: SpinLock<Vec<u64>>,
+    /// `PR_SET_DUMPABLE`: 0, 1 or 2.
+    pub dumpable: AtomicU8,
+    /// `oom_score_adj`, biased by 1000: 0 to 2000.
+    pub oom_score_adj: AtomicU32,
+    limits: Limits,
+    start_time: Instant,
+    relations: RcuArc<Relations>,
+    threads: IrqSpinLock<Threads>,
+    pub(super) family: SpinLock<Family>,
+    pub(super) usage: SpinLock<ProcessUsage>,
+    pub(super) group_slot: AtomicUsize,
+    /// `PR_SET_CHILD_SUBREAPER`.
+    pub(super) child_subreaper: AtomicBool,
+    /// Set on every descendant of a subreaper, so that exits elsewhere need no search.
+    pub(super) has_subreaper: AtomicBool,
+    /// The signal its parent gets at its end; 0 for none.
+    pub(super) exit_signal: AtomicU8,
+    /// Set with the report of its end, so that others can ask without the tree's lock.
+    pub(super) ended: AtomicBool,
+}
+
+/// Parent and group: replaced as a whole, read under RCU.
+struct Relations {
+    parent: Option<Arc<Process>>,
+    group: Arc<ProcessGroup>,
+}
+
+/// The threads by id. The leader stays, dead or alive, until the process is reaped or an `execve` takes its place.
+#[derive(Default)]
+struct Threads {
+    by_tid: BTreeMap<Pid, Arc<Task>>,
+}
+
+/// What changes only under [`TREE`].
+#[derive(Default)]
+pub(super) struct Family {
+    /// Children in the order they came.
+    pub children: BTreeMap<u64, Arc<Process>>,
+    /// Those among them that have exited.
+    pub zombies: BTreeMap<u64, Arc<Process>>,
+    /// Its key in its parent's maps.
+    pub sequence: u64,
+    /// What `wait` finds.
+    pub report: Report,
+}
+
+/// What a parent may learn by `wait`.
+#[derive(Default)]
+pub(super) struct Report {
+    /// Ended, not yet reaped.
+    pub exited: Option<ExitStatus>,
+    /// Somebody has reaped it, or nobody will.
+    pub reaped: bool,
+}
+
+/// CPU time and events of threads and children that are gone.
+#[derive(Default, Clone, Copy)]
+pub(super) struct ProcessUsage {
+    /// Of threads that have exited.
+    pub dead_threads: Rusage,
+    /// Of children that were waited for, and theirs.
+    pub children: Rusage,
+}
+
+/// What a new process starts from.
+pub(super) struct ProcessParts {
+    pub pid: Pid,
+    pub signals: ProcessSignals,
+    pub limits: Limits,
+    pub parent: Option<Arc<Process>>,
+    pub group: Arc<ProcessGroup>,
+    pub exit_signal: u8,
 }
 
 impl Process {
+    pub(super) fn new(parts: ProcessParts) -> Arc<Process> {
+        let from = parts.parent.as_ref();
+        Arc::new(Process {
+            pid: parts.pid,
+            signals: parts.signals,
+            exit_event: Arc::new(WaitQueue::new()),
+            executable: SpinLock::new(
+                &class::TABLE,
+                from.and_then(|parent| parent.executable.lock().clone()),
+            ),
+            auxv: SpinLock::new(
+                &class::TABLE,
+                from.map(|parent| parent.auxv.lock().clone()).unwrap_or_default(),
+            ),
+            dumpable: AtomicU8::new(from.map_or(1, |parent| parent.dumpable.load(Relaxed))),
+            oom_score_adj: AtomicU32::new(
+                from.map_or(1000, |parent| parent.oom_score_adj.load(Relaxed)),
+            ),
+            limits: parts.limits,
+            start_time: crate::time::monotonic(),
+            child_subreaper: AtomicBool::new(false),
+            has_subreaper: AtomicBool::new(from.is_some_and(|parent| {
+                parent.has_subreaper.load(Relaxed) || parent.child_subreaper.load(Relaxed)
+            })),
+            relations: RcuArc::new(Arc::new(Relations {
+                parent: parts.parent,
+                group: parts.group,
+            })),
+            threads: IrqSpinLock::new(&class::THREADS, Threads::default()),
+            family: SpinLock::new(&class::FAMILY, Family::default()),
+            usage: SpinLock::new(&class::TABLE, ProcessUsage::default()),
+            group_slot: AtomicUsize::new(0),
+            exit_signal: AtomicU8::new(parts.exit_signal),
+            ended: AtomicBool::new(false),
+        })
+    }
+
+    /// The process of a kernel thread: no parent, the kernel's own group.
+    pub(super) fn new_kernel(pid: Pid) -> Arc<Process> {
+        Process::new(ProcessParts {
+            pid,
+            signals: ProcessSignals::new(),
+            limits: Limits::initial(),
+            parent: None,
+            group: ProcessGroup::kernel(),
+            exit_signal: 0,
+        })
+    }
+
     /// The parent's id as `getppid(2)` tells it.
     pub fn parent_pid(&self) -> Pid {
-        todo!()
+        let guard = rcu::read();
+        self.relations.get(&guard).parent.as_ref().map_or(Pid(0), |parent| parent.pid)
     }
+
+    /// The parent; none for the first process and for kernel threads.
+    pub fn parent(&self) -> Option<Arc<Process>> {
+        let guard = rcu::read();
+        self.relations.get(&guard).parent.clone()
+    }
+
     /// The process group.
-    pub fn group(&self) -> Arc<super::ProcessGroup> {
-        todo!()
+    pub fn group(&self) -> Arc<ProcessGroup> {
+        let guard = rcu::read();
+        Arc::clone(&self.relations.get(&guard).group)
     }
+
+    /// The process group's id: no count is touched.
+    pub fn group_id(&self) -> Pid {
+        let guard = rcu::read();
+        self.relations.get(&guard).group.id
+    }
+
     /// The session.
-    pub fn session(&self) -> Arc<super::Session> {
-        todo!()
+    pub fn session(&self) -> Arc<Session> {
+        let guard = rcu::read();
+        Arc::clone(&self.relations.get(&guard).group.session)
     }
-    /// Its live threads.
-    pub fn threads(&self) -> Vec<Arc<super::Task>> {
-        todo!()
+
+    /// The session's id: no count is touched.
+    pub fn session_id(&self) -> Pid {
+        let guard = rcu::read();
+        self.relations.get(&guard).group.session.id
     }
+
+    /// Whether it leads its session.
+    pub fn is_session_leader(&self) -> bool {
+        self.session_id() == self.pid
+    }
+
+    /// Gives it another parent. Under [`TREE`].
+    pub(super) fn set_parent(&self, parent: Option<Arc<Process>>) {
+        let group = self.group();
+        self.relations.store(Arc::new(Relations { parent, group }));
+    }
+
+    /// Moves it to another group, members' lists included. Under [`TREE`].
+    pub(super) fn set_group(self: &Arc<Self>, group: &Arc<ProcessGroup>) {
+        let (old, parent) = (self.group(), self.parent());
+        old.remove(self);
+        group.add(self);
+        self.relations.store(Arc::new(Relations { parent, group: Arc::clone(group) }));
+    }
+
+    /// Its threads that are still listed: live ones, and a dead leader.
+    pub fn threads(&self) -> Vec<Arc<Task>> {
+        self.threads.lock().by_tid.values().cloned().collect()
+    }
+
+    /// Calls `f` with each listed thread, in order of thread id, until it says to stop. The list's lock (rank
+    /// `THREADS`, interrupts off) is held: `f` takes only locks of signals and below.
+    pub fn for_each_thread(&self, mut f: impl FnMut(&Arc<Task>) -> core::ops::ControlFlow<()>) {
+        for task in self.threads.lock().by_tid.values() {
+            if f(task).is_break() {
+                break;
+            }
+        }
+    }
+
+    /// The thread with id `tid`, if it is one of this process's.
+    pub fn thread(&self, tid: Pid) -> Option<Arc<Task>> {
+        self.threads.lock().by_tid.get(&tid).cloned()
+    }
+
     /// The leader (kept until the process is reaped).
-    pub fn leader(&self) -> Option<Arc<super::Task>> {
-        todo!()
+    pub fn leader(&self) -> Option<Arc<Task>> {
+        self.thread(self.pid)
     }
+
+    pub(super) fn add_thread(&self, task: &Arc<Task>) {
+        self.threads.lock().by_tid.insert(task.tid(), Arc::clone(task));
+    }
+
+    /// Takes a thread off the list.
+    pub(super) fn remove_thread(&self, tid: Pid) -> Option<Arc<Task>> {
+        self.threads.lock().by_tid.remove(&tid)
+    }
+
+    /// After `execve` by a thread that was not the leader: it takes the leader's id and place; the old leader.
+    pub(super) fn replace_leader(&self, task: &Arc<Task>) -> Option<Arc<Task>> {
+        let mut threads = self.threads.lock();
+        threads.by_tid.remove(&task.tid());
+        task.set_tid(self.pid);
+        threads.by_tid.insert(self.pid, Arc::clone(task))
+    }
+
     /// Its children.
     pub fn children(&self) -> Vec<Arc<Process>> {
-        todo!()
+        let _tree = TREE.lock();
+        self.family.lock().children.values().cloned().collect()
     }
+
     /// Resource limits.
-    pub fn limits(&self) -> &super::Limits {
-        todo!()
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
+
     /// The address space, unless it has exited.
     pub fn address_space(&self) -> Option<Arc<AddressSpace>> {
-        todo!()
+        self.threads().iter().find_map(|task| task.mm.load())
     }
+
     /// When it started, on the monotonic clock.
-    pub fn start_time(&self) -> crate::time::Instant {
-        todo!()
+    pub fn start_time(&self) -> Instant {
+        self.start_time
+    }
+
+    /// Whether it has ended and waits to be reaped, or was.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Acquire)
+    }
+
+    /// How it ended, while it is a zombie or about to be released.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        let _tree = TREE.lock();
+        self.family.lock().report.exited
     }
 }

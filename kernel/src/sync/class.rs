@@ -20,6 +20,8 @@ macro_rules! classes {
 classes! {
     /// Creation and exit of tasks: parent/child links, groups, sessions.
     PROCESS_TREE = 5;
+    /// What a process's relatives know of it; taken under `PROCESS_TREE`, one at a time.
+    FAMILY = 6;
     /// The mount tree.
     MOUNT = 10;
     /// Renames between directories, one at a time a file system.
@@ -64,6 +66,8 @@ classes! {
     EPOLL_READY = 92;
     /// The wait queue of an epoll instance, woken from another queue's wake-up.
     EPOLL_WAIT_QUEUE = 94;
+    /// The threads of a process.
+    THREADS = 95;
     /// Signal state of a process.
     SIGNAL = 100;
     /// Signal queue of a thread.

@@ -32,7 +32,7 @@ impl ProcessSignals {
         if state.exit_status.is_some() || state.exec.is_some() {
             return Err(Errno::ERESTARTNOINTR);
         }
-        state.exec = Some(task.tid);
+        state.exec = Some(task.tid());
         self.end_stop(&mut state);
         kill_threads(&state, Some(task));
         Ok(())
@@ -46,14 +46,14 @@ impl ProcessSignals {
     /// Whether the current thread is dying because another one runs exec: then its status is not the process's.
     pub fn is_exec_victim(&self, task: &Task) -> bool {
         let state = self.state.lock();
-        state.exit_status.is_none() && state.exec.is_some_and(|tid| tid != task.tid)
+        state.exit_status.is_none() && state.exec.is_some_and(|tid| tid != task.tid())
     }
 }
 
 /// Marks SIGKILL pending for each thread but `spared`, and wakes them.
 fn kill_threads(state: &State, spared: Option<&Task>) {
     for task in &state.threads {
-        if spared.is_some_and(|spared| spared.tid == task.tid) {
+        if spared.is_some_and(|spared| spared.tid() == task.tid()) {
             continue;
         }
         let mut queue = task.signals.queue.lock();
