@@ -134,6 +134,11 @@ impl Ring {
         Ok(())
     }
 
+    /// Puts back a buffer that was taken from the front, even into a ring that filled up meanwhile.
+    pub fn push_front(&mut self, buffer: Buffer) {
+        self.buffers.push_front(buffer);
+    }
+
     /// Drops the oldest buffer if it is used up, keeping its page as the spare where possible.
     pub fn drop_empty_front(&mut self) {
         if self.buffers.front().is_some_and(|buffer| buffer.len == 0)

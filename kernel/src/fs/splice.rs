@@ -1,0 +1,391 @@
+//! Moving bytes between files without user space: `sendfile(2)`, `splice(2)`, `tee(2)`, `vmsplice(2)`.
+//!
+//! What moves into a pipe is page references: pages of the page cache (or, for `vmsplice`, copies of user pages) become
+//! buffers of the ring. What moves out of a pipe or from file to file is written by the target from the
+//! page it lies in ([`IoSource::frame`]): one copy, or none where the target keeps references itself.
+
+use super::{
+    File, IoSink, IoSource, OpenFlags,
+    pipe::{self, Buffer, Pipe},
+};
+use crate::{
+    mm::{Frame, PAGE_SIZE, PageIndex, PageSource},
+    sync::PollEvents,
+};
+use abi::{Errno, Result};
+use alloc::sync::Arc;
+
+/// Whether a splice may wait (`SPLICE_F_NONBLOCK` says no; so does a non-blocking pipe).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Blocking {
+    /// It may.
+    Yes,
+    /// It returns `EAGAIN`.
+    No,
+}
+
+/// A pipe as one side of a splice.
+struct PipeSide<'a> {
+    file: &'a File,
+    pipe: &'a Arc<Pipe>,
+    blocking: Blocking,
+}
+
+impl<'a> PipeSide<'a> {
+    fn of(file: &'a File, blocking: Blocking) -> Option<PipeSide<'a>> {
+        let end = pipe::of_file(file)?;
+        Some(PipeSide { file, pipe: end.pipe(), blocking })
+    }
+
+    /// Runs `attempt` until it no longer says `EAGAIN`, waiting for `events` if that is allowed.
+    fn wait<R>(&self, events: PollEvents, mut attempt: impl FnMut() -> Result<R>) -> Result<R> {
+        match self.blocking {
+            Blocking::No => attempt(),
+            Blocking::Yes => self.file.wait_for(events, attempt),
+        }
+    }
+
+    /// Puts one buffer in; whether there are readers is asked first (`EPIPE` and its signal).
+    fn push(&self, buffer: Buffer) -> Result<()> {
+        let mut waiting = Some(buffer);
+        self.wait(PollEvents::OUT, || {
+            let mut state = self.pipe.lock();
+            if state.no_readers() {
+                drop(state);
+                return Err(pipe::broken_pipe());
+            }
+            let Some(buffer) = waiting.take() else { return Ok(()) };
+            match state.ring.push(buffer) {
+                Ok(()) => Ok(()),
+                Err(buffer) => {
+                    waiting = Some(buffer);
+                    Err(Errno::EAGAIN)
+                }
+            }
+        })?;
+        self.pipe.wake_readers();
+        Ok(())
+    }
+}
+
+/// The pages of a file, one after the other, up to its end.
+struct FilePages<'a> {
+    file: &'a File,
+    source: Arc<dyn PageSource>,
+    offset: u64,
+}
+
+impl<'a> FilePages<'a> {
+    fn new(file: &'a File, offset: u64) -> Result<FilePages<'a>> {
+        Ok(FilePages { file, source: file.ops().page_source(file)?, offset })
+    }
+
+    /// The next piece, at most `limit` bytes and never across a page: frame, offset in it, length. `None` at the end of the file.
+    fn next(&mut self, limit: usize) -> Result<Option<(Frame, usize, usize)>> {
+        let size = self.file.inode().metadata()?.size;
+        let within = (self.offset % PAGE_SIZE as u64) as usize;
+        let left = usize::try_from(size.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        let len = limit.min(PAGE_SIZE - within).min(left);
+        if len == 0 {
+            return Ok(None);
+        }
+        let frame = self.source.page(PageIndex(self.offset / PAGE_SIZE as u64), false)?;
+        self.offset += len as u64;
+        Ok(Some((frame, within, len)))
+    }
+}
+
+/// What a transfer that failed part of the way returns: the bytes that went, or the error if none did.
+fn progress(done: usize, errno: Errno) -> Result<usize> {
+    if done > 0 { Ok(done) } else { Err(errno) }
+}
+
+/// Copies up to `count` bytes of `input` from `*offset` on to `output`'s position (`sendfile(2)`).
+/// `EINVAL` when `input` has no pages to send or `output` appends.
+pub fn sendfile(output: &File, input: &File, offset: &mut u64, count: usize) -> Result<usize> {
+    check_directions(input, output)?;
+    if output.flags().contains(OpenFlags::APPEND) {
+        return Err(Errno::EINVAL);
+    }
+    if let Some(pipe) = PipeSide::of(output, blocking_of(output)) {
+        return file_to_pipe(input, offset, &pipe, count);
+    }
+    let mut pages = FilePages::new(input, *offset).map_err(|_| Errno::EINVAL)?;
+    let mut done = 0;
+    while done < count {
+        let piece = match pages.next(count - done) {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
+            Err(errno) => return progress(done, errno),
+        };
+        let (frame, within, len) = piece;
+        match output.write(&mut IoSource::frame(&frame, within, len)) {
+            Ok(n) => {
+                done += n;
+                *offset += n as u64;
+                if n < len {
+                    break;
+                }
+            }
+            Err(errno) => return progress(done, errno),
+        }
+    }
+    Ok(done)
+}
+
+fn blocking_of(file: &File) -> Blocking {
+    if file.flags().contains(OpenFlags::NONBLOCK) { Blocking::No } else { Blocking::Yes }
+}
+
+fn check_directions(input: &File, output: &File) -> Result<()> {
+    if input.flags().readable() && output.flags().writable() { Ok(()) } else { Err(Errno::EBADF) }
+}
+
+/// An end of a splice: a file and, for files with positions, where in it (`None`: at its own position).
+pub struct End<'a> {
+    /// The file.
+    pub file: &'a File,
+    /// A position given by the caller, advanced by what moved; `ESPIPE` with a pipe.
+    pub offset: Option<&'a mut u64>,
+}
+
+/// `splice(2)`: moves up to `count` bytes; at least one end is a pipe (`EINVAL`).
+pub fn splice(
+    input: End<'_>,
+    output: End<'_>,
+    count: usize,
+    blocking: Blocking,
+) -> Result<usize> {
+    check_directions(input.file, output.file)?;
+    let blocking_for = |file: &File| match blocking {
+        Blocking::No => Blocking::No,
+        Blocking::Yes => blocking_of(file),
+    };
+    let from = PipeSide::of(input.file, blocking_for(input.file));
+    let to = PipeSide::of(output.file, blocking_for(output.file));
+    match (from, to) {
+        (Some(from), Some(to)) => {
+            if input.offset.is_some() || output.offset.is_some() {
+                return Err(Errno::ESPIPE);
+            }
+            pipe_to_pipe(&from, &to, count)
+        }
+        (None, Some(to)) => {
+            if output.offset.is_some() {
+                return Err(Errno::ESPIPE);
+            }
+            match input.offset {
+                Some(_) if !input.file.ops().seekable() => Err(Errno::EINVAL),
+                Some(offset) => file_to_pipe(input.file, offset, &to, count),
+                None if input.file.ops().page_source(input.file).is_ok() => {
+                    input.file.with_position(|offset| file_to_pipe(input.file, offset, &to, count))
+                }
+                None => stream_to_pipe(input.file, &to, count),
+            }
+        }
+        (Some(from), None) => {
+            if input.offset.is_some() {
+                return Err(Errno::ESPIPE);
+            }
+            if output.offset.is_some() && !output.file.ops().seekable() {
+                return Err(Errno::EINVAL);
+            }
+            if output.file.flags().contains(OpenFlags::APPEND) {
+                return Err(Errno::EINVAL);
+            }
+            pipe_to_file(&from, output, count)
+        }
+        (None, None) => Err(Errno::EINVAL),
+    }
+}
+
+/// Page-cache pages become buffers of the pipe. Waits only for the first.
+fn file_to_pipe(
+    input: &File,
+    offset: &mut u64,
+    to: &PipeSide<'_>,
+    count: usize,
+) -> Result<usize> {
+    let mut pages = FilePages::new(input, *offset).map_err(|_| Errno::EINVAL)?;
+    let mut done = 0;
+    while done < count {
+        let (frame, within, len) = match pages.next(count - done) {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
+            Err(errno) => return progress(done, errno),
+        };
+        let buffer = Buffer::shared(frame, within, len);
+        let pushed = if done == 0 {
+            to.push(buffer)
+        } else {
+            PipeSide { blocking: Blocking::No, ..*to }.push(buffer)
+        };
+        match pushed {
+            Ok(()) => {
+                done += len;
+                *offset += len as u64;
+            }
+            Err(errno) => return progress(done, errno),
+        }
+    }
+    Ok(done)
+}
+
+/// A source without pages (a terminal, a device): its bytes are read into fresh pages.
+fn stream_to_pipe(input: &File, to: &PipeSide<'_>, count: usize) -> Result<usize> {
+    to.wait(PollEvents::OUT, || match to.pipe.lock().ring.is_full() {
+        true => Err(Errno::EAGAIN),
+        false => Ok(()),
+    })?;
+    let frame = Frame::alloc_uninit()?;
+    let mut bytes = [0; 512];
+    let want = count.min(bytes.len());
+    let n = input.read(&mut IoSink::kernel(&mut bytes[..want]))?;
+    if n > 0 {
+        frame.write(0, &bytes[..n]);
+        to.push(Buffer::shared(frame, 0, n))?;
+    }
+    Ok(n)
+}
+
+/// Waits until `from` has something; `false` at the end of file.
+fn wait_readable(from: &PipeSide<'_>) -> Result<bool> {
+    from.wait(PollEvents::IN, || {
+        let state = from.pipe.lock();
+        match state.ring.is_empty() {
+            false => Ok(true),
+            true if state.no_writers() => Ok(false),
+            true => Err(Errno::EAGAIN),
+        }
+    })
+}
+
+/// Buffers are written to the file from the pages they lie in.
+fn pipe_to_file(from: &PipeSide<'_>, output: End<'_>, count: usize) -> Result<usize> {
+    let mut done = 0;
+    let mut offset = output.offset;
+    while done < count {
+        if done == 0 && !wait_readable(from)? {
+            return Ok(0);
+        }
+        let mut state = from.pipe.lock();
+        let Some(mut buffer) = state.ring.pop() else { break };
+        drop(state);
+        let len = buffer.len().min(count - done);
+        let frame = buffer.frame().clone();
+        let mut source = IoSource::frame(&frame, buffer.offset(), len);
+        let written = match offset.as_deref_mut() {
+            Some(offset) => output.file.write_at(&mut source, *offset).inspect(|n| {
+                *offset += *n as u64;
+            }),
+            None => output.file.write(&mut source),
+        };
+        let n = *written.as_ref().unwrap_or(&0);
+        buffer.consume(n);
+        let short = buffer.len() > 0;
+        if short {
+            from.pipe.lock().ring.push_front(buffer);
+        } else {
+            from.pipe.wake_writers();
+        }
+        done += n;
+        match written {
+            Err(errno) => return progress(done, errno),
+            Ok(n) if n < len => break,
+            Ok(_) => {}
+        }
+    }
+    Ok(done)
+}
+
+/// Moves buffers from ring to ring.
+fn pipe_to_pipe(from: &PipeSide<'_>, to: &PipeSide<'_>, count: usize) -> Result<usize> {
+    if Arc::ptr_eq(from.pipe, to.pipe) {
+        return Err(Errno::EINVAL);
+    }
+    let mut done = 0;
+    while done < count {
+        if done == 0 {
+            if !wait_readable(from)? {
+                return Ok(0);
+            }
+            to.wait(PollEvents::OUT, || writable(to))?;
+        } else if writable(to).is_err() {
+            break;
+        }
+        // One mutex at a time: the piece is between the rings for a moment, and goes back if the room was lost meanwhile.
+        let mut state = from.pipe.lock();
+        let Some(front) = state.ring.front_mut() else { break };
+        let len = front.len().min(count - done);
+        let piece = front.share_front(len);
+        front.consume(len);
+        state.ring.drop_empty_front();
+        drop(state);
+        let pushed = to.pipe.lock().ring.push(piece);
+        if let Err(piece) = pushed {
+            from.pipe.lock().ring.push_front(piece);
+            if done > 0 {
+                break;
+            }
+            continue;
+        }
+        done += len;
+        from.pipe.wake_writers();
+        to.pipe.wake_readers();
+    }
+    Ok(done)
+}
+
+fn writable(to: &PipeSide<'_>) -> Result<()> {
+    let state = to.pipe.lock();
+    if state.no_readers() {
+        drop(state);
+        return Err(pipe::broken_pipe());
+    }
+    if state.ring.is_full() { Err(Errno::EAGAIN) } else { Ok(()) }
+}
+
+/// `tee(2)`: gives the second pipe references to what is in the first, which keeps it.
+pub fn tee(input: &File, output: &File, count: usize, blocking: Blocking) -> Result<usize> {
+    check_directions(input, output)?;
+    let from = PipeSide::of(input, blocking).ok_or(Errno::EINVAL)?;
+    let to = PipeSide::of(output, blocking).ok_or(Errno::EINVAL)?;
+    if Arc::ptr_eq(from.pipe, to.pipe) {
+        return Err(Errno::EINVAL);
+    }
+    if !wait_readable(&from)? {
+        return Ok(0);
+    }
+    to.wait(PollEvents::OUT, || writable(&to))?;
+    // References are taken first: the two mutexes are never held together.
+    let mut copies = alloc::vec::Vec::new();
+    let mut total = 0;
+    for buffer in from.pipe.lock().ring.iter_mut() {
+        if total >= count {
+            break;
+        }
+        copies.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        let copy = buffer.share_front(count - total);
+        total += copy.len();
+        copies.push(copy);
+    }
+    let mut done = 0;
+    let mut state = to.pipe.lock();
+    for copy in copies {
+        let len = copy.len();
+        if state.ring.push(copy).is_err() {
+            break;
+        }
+        done += len;
+    }
+    drop(state);
+    to.pipe.wake_readers();
+    Ok(done)
+}
+
+/// `vmsplice(2)` into a pipe or out of one. User pages are copied: a gift that the caller may still change
+/// is not one.
+pub fn vmsplice_in(output: &File, source: &mut IoSource<'_>) -> Result<usize> {
+    pipe::of_file(output).ok_or(Errno::EBADF)?;
+    output.write(source)
+}
