@@ -83,6 +83,8 @@ pub(super) struct State {
     pub exec: Option<Pid>,
     /// The stop in force or under way.
     pub stop: Option<Stop>,
+    /// How many SIGCONTs were sent: one that comes between the taking of a stop signal and its effect cancels it.
+    pub continues: u32,
     /// How many threads have stopped.
     pub stopped: usize,
     /// What `wait4(2)` has not yet reported.
@@ -130,6 +132,7 @@ impl ProcessSignals {
                     exit_status: None,
                     exec: None,
                     stop: None,
+                    continues: 0,
                     stopped: 0,
                     event: None,
                     notice: None,
