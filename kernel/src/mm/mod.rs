@@ -10,4 +10,4 @@ pub mod user;
 pub use address_space::{AddressSpace, MapKind, MapRequest, MmapFlags, PageSource, Prot};
 pub use frame::{Frame, MemoryStats};
 pub use kernel_stack::KernelStack;
-pub use types::{PAGE_SIZE, PageIndex, PhysAddr, UserAddr, VirtAddr};
+pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};

@@ -70,8 +70,12 @@ classes! {
     THREADS = 95;
     /// Signal state of a process.
     SIGNAL = 100;
+    /// The setting of a process's interval timer.
+    INTERVAL_TIMER = 101;
     /// Signal queue of a thread.
     SIGNAL_TASK = 102;
+    /// What a CPU-time interval timer has left.
+    INTERVAL_TIMER_STATE = 103;
     /// Table of signal actions.
     SIGNAL_HANDLERS = 104;
     /// Counts of queued signals a user.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     arch::TrapFrame,
-    process::{Task, exit::exit_thread},
+    process::{ExitStatus, Task, exit::exit_thread},
     sched,
     sync::rcu,
 };
@@ -48,7 +48,7 @@ enum Next {
     /// Nothing is left to do.
     Nothing,
     /// The thread ends.
-    Die(i32),
+    Die(ExitStatus),
 }
 
 /// Works through stops, ignored and default signals to the next that changes the course of the thread.
@@ -63,9 +63,9 @@ fn next(task: &Task) -> Next {
             return Next::Die(status);
         }
         if task.signals.pending_set().contains(Signal::SIGKILL) {
-            let victim = state.exec.is_some_and(|tid| tid != task.tid);
+            let victim = state.exec.is_some_and(|tid| tid != task.tid());
             drop(state);
-            let status = i32::from(Signal::SIGKILL.0);
+            let status = ExitStatus::Killed(Signal::SIGKILL);
             return Next::Die(if victim { status } else { signals.begin_group_exit(status) });
         }
         if state.stop.is_some() {
@@ -108,9 +108,9 @@ fn take_fault(task: &Task, open: SignalSet) -> Option<SigInfo> {
     info
 }
 
-/// Does what a signal does without a handler; the wait status if the process ends. `continues` is how many SIGCONTs had been
+/// Does what a signal does without a handler; how the process ends, if it does. `continues` is how many SIGCONTs had been
 /// sent when the signal was taken: a later one cancels a stop.
-fn default_action(task: &Task, signal: Signal, continues: u32) -> Option<i32> {
+fn default_action(task: &Task, signal: Signal, continues: u32) -> Option<ExitStatus> {
     let signals = &task.process.signals;
     let action = signal.default_action();
     if action == DefaultAction::Ignore {
@@ -130,7 +130,7 @@ fn default_action(task: &Task, signal: Signal, continues: u32) -> Option<i32> {
         return None;
     }
     // No core is ever written, so its bit in the status stays clear.
-    Some(signals.begin_group_exit(i32::from(signal.0)))
+    Some(signals.begin_group_exit(ExitStatus::Killed(signal)))
 }
 
 fn run_handler(task: &Task, registers: &mut TrapFrame, info: &SigInfo, action: &Action) {
@@ -163,14 +163,9 @@ fn interrupted(registers: &TrapFrame) -> Option<Errno> {
     if registers.orig_rax.cast_signed() < 0 {
         return None;
     }
-    [
-        Errno::ERESTARTSYS,
-        Errno::ERESTARTNOINTR,
-        Errno::ERESTARTNOHAND,
-        Errno::ERESTART_RESTARTBLOCK,
-    ]
-    .into_iter()
-    .find(|error| is_restart(*error) && error.as_syscall_return() == registers.rax)
+    [Errno::ERESTARTSYS, Errno::ERESTARTNOINTR, Errno::ERESTARTNOHAND, Errno::ERESTART_RESTARTBLOCK]
+        .into_iter()
+        .find(|error| is_restart(*error) && error.as_syscall_return() == registers.rax)
 }
 
 fn restart_for_handler(registers: &mut TrapFrame, action: &Action) {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     arch::{self, TrapFrame, fpu::FpuState},
-    mm::{UserAddr, types::USER_END, user},
+    mm::{USER_END, UserAddr, user},
     process::Task,
     sched,
 };
@@ -121,8 +121,7 @@ pub(super) fn set_up(
     }
     FpuState::save_to_signal_frame(UserAddr(fpstate))?;
 
-    let [trap, error, cr2] =
-        [0, 1, 2].map(|i: usize| signals.trap[i].load(Ordering::Relaxed));
+    let [trap, error, cr2] = [0, 1, 2].map(|i: usize| signals.trap[i].load(Ordering::Relaxed));
     let mut flags = ContextFlags::SIGCONTEXT_SS | ContextFlags::STRICT_RESTORE_SS;
     // The legacy FXSAVE area alone has no header behind it.
     if fpu_size > 512 {
@@ -181,8 +180,7 @@ pub(super) fn set_up(
     registers.rsp = sp;
     registers.cs = usize::from(USER_CS);
     registers.ss = usize::from(USER_SS);
-    registers.rflags &=
-        !(CpuFlags::DIRECTION | CpuFlags::RESUME | CpuFlags::TRAP).bits();
+    registers.rflags &= !(CpuFlags::DIRECTION | CpuFlags::RESUME | CpuFlags::TRAP).bits();
     // A handler is never taken for an interrupted call.
     FpuState::reset_current();
     Ok(())

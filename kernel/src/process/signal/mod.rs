@@ -35,6 +35,7 @@ pub use child::{ChildExit, notify_exit};
 pub use deliver::deliver;
 pub use frame::sigreturn;
 pub use info::{SigInfo, UserSigInfo, code};
+pub use itimer::{TimerSetting, WhichTimer};
 pub use mask::{MaskChange, change_mask, pending_and_blocked};
 pub use number::{DefaultAction, SIGRTMIN, Signal, SignalSet};
 pub use permission::{kill, kill_thread, queue_to_process, queue_to_thread, signal_process};
@@ -47,8 +48,8 @@ pub use wait::{pause, timed_wait};
 use queue::Queue;
 use restart::RestartBlock;
 
-use abi::{Errno, Result};
 use crate::{arch::thread::WorkFlags, process::Task, sched, sync::rcu};
+use abi::{Errno, Result};
 use core::sync::atomic::Ordering;
 
 /// Whether a signal (not blocked, or a stop or exit order) ends the current task's interruptible sleep.

@@ -9,11 +9,16 @@ use crate::{
 use abi::{Errno, Result};
 use alloc::sync::Arc;
 
+/// What a caller asks for: a signal, or nothing (the test that signal 0 makes). A number that is no signal is an error only once
+/// the target has been found, as on Linux.
+pub type Asked = Result<Option<Signal>>;
+
 /// How many processes a look at the table takes at a time.
 const BATCH: usize = 64;
 
-/// Whether the current task may send `signal` (`None`: the test that signal 0 makes) to `task`; `EPERM`.
-fn check(task: &Task, signal: Option<Signal>) -> Result<()> {
+/// Whether the current task may send `signal` to `task`; `EINVAL` when that is none, `EPERM`.
+fn check(task: &Task, signal: Asked) -> Result<()> {
+    let signal = signal?;
     let current = sched::current();
     if Arc::ptr_eq(&current.process, &task.process) {
         return Ok(());
@@ -35,8 +40,8 @@ fn check(task: &Task, signal: Option<Signal>) -> Result<()> {
 }
 
 /// `kill(2)`.
-pub fn kill(target: i32, signal: Option<Signal>) -> Result<()> {
-    let info = signal.map(|signal| SigInfo::from_current(signal, code::SI_USER));
+pub fn kill(target: i32, signal: Asked) -> Result<()> {
+    let info = signal.ok().flatten().map(|signal| SigInfo::from_current(signal, code::SI_USER));
     match target {
         1.. => to_process(Pid(target.cast_unsigned()), signal, info),
         0 => {
@@ -60,19 +65,17 @@ fn process_of(target: Pid) -> Result<Arc<Process>> {
     }
 }
 
-fn to_process(target: Pid, signal: Option<Signal>, info: Option<SigInfo>) -> Result<()> {
+fn to_process(target: Pid, signal: Asked, info: Option<SigInfo>) -> Result<()> {
     signal_process(&process_of(target)?, signal, info)
 }
 
 /// Sends to `process` if the current task may; signal 0 (`None`) only asks whether it may (`pidfd_send_signal(2)` too).
-pub fn signal_process(
-    process: &Arc<Process>,
-    signal: Option<Signal>,
-    info: Option<SigInfo>,
-) -> Result<()> {
+pub fn signal_process(process: &Arc<Process>, signal: Asked, info: Option<SigInfo>) -> Result<()> {
     // A zombie without its leader's task cannot be reached any more, but exists.
     if let Some(leader) = process.leader() {
         check(&leader, signal)?;
+    } else {
+        signal?;
     }
     match info {
         Some(info) => send_process(process, info),
@@ -81,11 +84,7 @@ pub fn signal_process(
 }
 
 /// Succeeds if one member could be signalled; else the last error.
-fn to_members(
-    members: &[Arc<Process>],
-    signal: Option<Signal>,
-    info: Option<SigInfo>,
-) -> Result<()> {
+fn to_members(members: &[Arc<Process>], signal: Asked, info: Option<SigInfo>) -> Result<()> {
     let mut result = Err(Errno::ESRCH);
     for process in members {
         let one = signal_process(process, signal, info);
@@ -97,7 +96,7 @@ fn to_members(
 }
 
 /// Everybody but init and the caller's own process.
-fn to_all(signal: Option<Signal>, info: Option<SigInfo>) -> Result<()> {
+fn to_all(signal: Asked, info: Option<SigInfo>) -> Result<()> {
     let own = sched::current().process.pid;
     let mut result = Ok(());
     let mut found = false;
@@ -121,17 +120,12 @@ fn to_all(signal: Option<Signal>, info: Option<SigInfo>) -> Result<()> {
 }
 
 /// `tgkill(2)`; `tkill(2)` without `tgid`.
-pub fn kill_thread(tgid: Option<Pid>, tid: Pid, signal: Option<Signal>) -> Result<()> {
-    let info = signal.map(|signal| SigInfo::from_current(signal, code::SI_TKILL));
+pub fn kill_thread(tgid: Option<Pid>, tid: Pid, signal: Asked) -> Result<()> {
+    let info = signal.ok().flatten().map(|signal| SigInfo::from_current(signal, code::SI_TKILL));
     to_thread(tgid, tid, signal, info)
 }
 
-fn to_thread(
-    tgid: Option<Pid>,
-    tid: Pid,
-    signal: Option<Signal>,
-    info: Option<SigInfo>,
-) -> Result<()> {
+fn to_thread(tgid: Option<Pid>, tid: Pid, signal: Asked, info: Option<SigInfo>) -> Result<()> {
     let task = pid::find_task(tid).ok_or(Errno::ESRCH)?;
     if tgid.is_some_and(|tgid| tgid != task.process.pid) {
         return Err(Errno::ESRCH);
@@ -153,16 +147,16 @@ fn check_claim(info: &SigInfo, target: Pid) -> Result<()> {
 }
 
 /// `rt_sigqueueinfo(2)`.
-pub fn queue_to_process(target: Pid, signal: Option<Signal>, info: SigInfo) -> Result<()> {
+pub fn queue_to_process(target: Pid, signal: Asked, info: SigInfo) -> Result<()> {
     check_claim(&info, target)?;
-    to_process(target, signal, signal.map(|_| info))
+    to_process(target, signal, signal.ok().flatten().map(|_| info))
 }
 
 /// `rt_tgsigqueueinfo(2)`.
-pub fn queue_to_thread(tgid: Pid, tid: Pid, signal: Option<Signal>, info: SigInfo) -> Result<()> {
+pub fn queue_to_thread(tgid: Pid, tid: Pid, signal: Asked, info: SigInfo) -> Result<()> {
     let reserved = info.code >= 0 || info.code == code::SI_TKILL;
-    if reserved && tid != sched::current().tid {
+    if reserved && tid != sched::current().tid() {
         return Err(Errno::EPERM);
     }
-    to_thread(Some(tgid), tid, signal, signal.map(|_| info))
+    to_thread(Some(tgid), tid, signal, signal.ok().flatten().map(|_| info))
 }

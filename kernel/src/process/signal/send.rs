@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     arch::thread::WorkFlags,
-    process::{Process, ProcessGroup, Resource, Task},
+    process::{ExitStatus, Process, ProcessGroup, Resource, Task},
     sched::{self, TaskState, WakeEvent},
     sync::rcu,
 };
@@ -167,7 +167,8 @@ fn notify_receiver(
         None => {
             let count = state.threads.len();
             let start = state.next_target;
-            let found = (0..count).map(|i| (start + i) % count).find(|&i| wants(&state.threads[i], signal));
+            let found =
+                (0..count).map(|i| (start + i) % count).find(|&i| wants(&state.threads[i], signal));
             if let Some(i) = found {
                 state.next_target = i;
             }
@@ -178,7 +179,7 @@ fn notify_receiver(
     let awaited = SignalSet(task.signals.real_blocked.load(Ordering::SeqCst)).contains(signal);
     let fatal = handlers.is_default(signal) && signal.default_action() == DefaultAction::Terminate;
     if fatal && !awaited {
-        signals.order_exit(state, i32::from(signal.0));
+        signals.order_exit(state, ExitStatus::Killed(signal));
     } else {
         raise(&task, if signal == Signal::SIGKILL { WakeEvent::Kill } else { WakeEvent::Signal });
     }
