@@ -3,9 +3,11 @@
 //! The rest of the kernel calls what this module re-exports.
 
 pub mod clock;
+pub mod copy;
 pub mod cpu;
 pub mod fpu;
 pub mod irq;
+pub mod paging;
 pub mod thread;
 pub mod trap;
 pub mod uaccess;
