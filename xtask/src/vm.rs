@@ -164,9 +164,7 @@ pub fn vm(options: &Options) -> Result<i32> {
     if options.command.is_empty() {
         return prepared.interact();
     }
-    if !options.quiet {
-        eprintln!("kernel messages go to {}", prepared.log.display());
-    }
+    eprintln!("kernel messages go to {}", prepared.log.display());
     let ending = prepared.run(&mut std::io::stdout())?;
     match ending {
         Ending::Status(_) => {}

@@ -1,2 +1,0 @@
-//! x
-#![cfg_attr(not(test), no_std)]
