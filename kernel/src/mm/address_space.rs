@@ -65,6 +65,12 @@ pub trait PageSource: Send + Sync {
     }
 }
 
+/// Leaves the current user address space: only kernel memory is mapped here until the next [`AddressSpace::activate`]. A task does so
+/// before it drops its own.
+pub fn activate_kernel() {
+    todo!()
+}
+
 /// An address space.
 pub struct AddressSpace(());
 
@@ -95,6 +101,10 @@ impl AddressSpace {
     }
     /// Places the heap, for exec.
     pub fn set_brk_start(&self, _addr: usize) {
+        todo!()
+    }
+    /// Where `mmap` without an address begins, downwards, for exec. Set before the first mapping.
+    pub fn set_mmap_base(&self, _addr: usize) {
         todo!()
     }
     /// Makes page tables of this space the ones in use here; cheap when they are already. The scheduler calls it as the

@@ -7,7 +7,9 @@ mod kernel_stack;
 mod types;
 pub mod user;
 
-pub use address_space::{AddressSpace, MapKind, MapRequest, MmapFlags, PageSource, Prot};
+pub use address_space::{
+    AddressSpace, Layout, MapKind, MapRequest, MmapFlags, PageSource, Prot, activate_kernel,
+};
 pub use frame::{Frame, MemoryStats};
-pub use kernel_stack::KernelStack;
+pub use kernel_stack::{KernelStack, STACK_SIZE as KERNEL_STACK_SIZE};
 pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};

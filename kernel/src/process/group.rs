@@ -25,9 +25,16 @@ pub struct ProcessGroup {
 pub struct Session {
     /// Its id: the leader's process id.
     pub id: Pid,
-    terminal: SpinLock<Option<Arc<Terminal>>>,
+    terminal: SpinLock<ControllingTerminal>,
     /// How many groups it has; it ends with the last.
     pub(super) groups: AtomicUsize,
+}
+
+/// A session's terminal, or what is left of it.
+#[derive(Default)]
+struct ControllingTerminal {
+    terminal: Option<Arc<Terminal>>,
+    lost_foreground: Option<Arc<ProcessGroup>>,
 }
 
 /// Group and session 0, of kernel threads.
@@ -114,19 +121,31 @@ impl Session {
     pub(super) fn new(id: Pid) -> Arc<Session> {
         Arc::new(Session {
             id,
-            terminal: SpinLock::new(&class::TABLE, None),
+            terminal: SpinLock::new(&class::TABLE, ControllingTerminal::default()),
             groups: AtomicUsize::new(0),
         })
     }
 
     /// The controlling terminal.
     pub fn terminal(&self) -> Option<Arc<Terminal>> {
-        self.terminal.lock().clone()
+        self.terminal.lock().terminal.clone()
     }
 
     /// Gives it one or takes it away.
     pub fn set_terminal(&self, terminal: Option<Arc<Terminal>>) {
-        let old = core::mem::replace(&mut *self.terminal.lock(), terminal);
-        drop(old);
+        let new = ControllingTerminal { terminal, lost_foreground: None };
+        drop(core::mem::replace(&mut *self.terminal.lock(), new));
+    }
+
+    /// Takes the terminal away while its leader lives on (a hang-up): the foreground group is kept, to be signalled when
+    /// the leader exits.
+    pub fn lose_terminal(&self, foreground: Option<Arc<ProcessGroup>>) {
+        let new = ControllingTerminal { terminal: None, lost_foreground: foreground };
+        drop(core::mem::replace(&mut *self.terminal.lock(), new));
+    }
+
+    /// The foreground group of the terminal that [`Session::lose_terminal`] took away; once.
+    pub fn take_lost_foreground(&self) -> Option<Arc<ProcessGroup>> {
+        self.terminal.lock().lost_foreground.take()
     }
 }

@@ -1,13 +1,15 @@
 //! Processes and threads: the pid table, fork and clone, exec, exit and wait, signals, credentials, futexes.
 #![forbid(unsafe_code)]
 
-mod clone;
+pub mod clone;
 mod credentials;
 mod current;
 pub mod exit;
+pub mod futex;
 pub mod group;
 pub mod limits;
 pub mod pid;
+pub mod pidfd;
 #[expect(clippy::module_inception, reason = "a process is what the module is about")]
 mod process;
 mod rusage;
@@ -15,6 +17,7 @@ pub mod signal;
 mod status;
 mod task;
 mod user_account;
+pub mod wait;
 
 pub use credentials::{
     ALL_CAPABILITIES, Capability, Credentials, Gid, LAST_CAPABILITY, SecureBits, Uid, capable,

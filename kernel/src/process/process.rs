@@ -6,16 +6,17 @@
 
 use super::{
     ExitStatus, Limits, Pid, ProcessGroup, Session, Task, rusage::Rusage, signal::ProcessSignals,
+    task::TaskFlags,
 };
 use crate::{
     fs::File,
     mm::AddressSpace,
-    sync::{IrqSpinLock, SpinLock, WaitQueue, class, rcu, rcu::RcuArc},
+    sync::{IrqSpinLock, Lazy, SpinLock, WaitQueue, class, rcu, rcu::RcuArc},
     time::Instant,
 };
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicU32, AtomicUsize,
+    AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed},
 };
 
@@ -51,15 +52,24 @@ pub struct Process {
     pub(super) has_subreaper: AtomicBool,
     /// The signal its parent gets at its end; 0 for none.
     pub(super) exit_signal: AtomicU8,
+    /// Threads that have not come to the end of their exit; the last one ends the process.
+    pub(super) unfinished: AtomicUsize,
+    /// The leader's wait status, once it has exited: the process's, unless a group exit sets another.
+    pub(super) leader_status: AtomicI32,
     /// Set with the report of its end, so that others can ask without the tree's lock.
     pub(super) ended: AtomicBool,
 }
 
 /// Parent and group: replaced as a whole, read under RCU.
+#[derive(Clone)]
 struct Relations {
     parent: Option<Arc<Process>>,
     group: Arc<ProcessGroup>,
 }
+
+/// Of kernel threads, and of a process before it is linked.
+static UNRELATED: Lazy<Arc<Relations>> =
+    Lazy::new(|| Arc::new(Relations { parent: None, group: ProcessGroup::kernel() }));
 
 /// The threads by id. The leader stays, dead or alive, until the process is reaped or an `execve` takes its place.
 #[derive(Default)]
@@ -76,17 +86,12 @@ pub(super) struct Family {
     pub zombies: BTreeMap<u64, Arc<Process>>,
     /// Its key in its parent's maps.
     pub sequence: u64,
-    /// What `wait` finds.
-    pub report: Report,
-}
-
-/// What a parent may learn by `wait`.
-#[derive(Default)]
-pub(super) struct Report {
-    /// Ended, not yet reaped.
+    /// How it ended; it is a zombie until it is reaped.
     pub exited: Option<ExitStatus>,
-    /// Somebody has reaped it, or nobody will.
+    /// Somebody has reaped it.
     pub reaped: bool,
+    /// The key for the next child.
+    next_sequence: u64,
 }
 
 /// CPU time and events of threads and children that are gone.
@@ -103,14 +108,14 @@ pub(super) struct ProcessParts {
     pub pid: Pid,
     pub signals: ProcessSignals,
     pub limits: Limits,
-    pub parent: Option<Arc<Process>>,
-    pub group: Arc<ProcessGroup>,
+    /// From which it inherits; not yet its parent (see [`Process::join_family`]).
+    pub like: Option<Arc<Process>>,
     pub exit_signal: u8,
 }
 
 impl Process {
     pub(super) fn new(parts: ProcessParts) -> Arc<Process> {
-        let from = parts.parent.as_ref();
+        let from = parts.like.as_ref();
         Arc::new(Process {
             pid: parts.pid,
             signals: parts.signals,
@@ -133,15 +138,14 @@ impl Process {
             has_subreaper: AtomicBool::new(from.is_some_and(|parent| {
                 parent.has_subreaper.load(Relaxed) || parent.child_subreaper.load(Relaxed)
             })),
-            relations: RcuArc::new(Arc::new(Relations {
-                parent: parts.parent,
-                group: parts.group,
-            })),
+            relations: RcuArc::new(Arc::clone(&UNRELATED)),
             threads: IrqSpinLock::new(&class::THREADS, Threads::default()),
             family: SpinLock::new(&class::FAMILY, Family::default()),
             usage: SpinLock::new(&class::TABLE, ProcessUsage::default()),
             group_slot: AtomicUsize::new(0),
             exit_signal: AtomicU8::new(parts.exit_signal),
+            unfinished: AtomicUsize::new(0),
+            leader_status: AtomicI32::new(0),
             ended: AtomicBool::new(false),
         })
     }
@@ -152,8 +156,7 @@ impl Process {
             pid,
             signals: ProcessSignals::new(),
             limits: Limits::initial(),
-            parent: None,
-            group: ProcessGroup::kernel(),
+            like: None,
             exit_signal: 0,
         })
     }
@@ -199,6 +202,31 @@ impl Process {
         self.session_id() == self.pid
     }
 
+    /// Gives a new process its parent and group. Under [`TREE`].
+    pub(super) fn join_family(
+        self: &Arc<Self>,
+        parent: Option<Arc<Process>>,
+        group: &Arc<ProcessGroup>,
+    ) {
+        if let Some(parent) = &parent {
+            parent.adopt(self);
+        }
+        group.add(self);
+        self.relations.store(Arc::new(Relations { parent, group: Arc::clone(group) }));
+    }
+
+    /// Enters `child` among the children. Under [`TREE`].
+    pub(super) fn adopt(&self, child: &Arc<Process>) {
+        let sequence = {
+            let mut family = self.family.lock();
+            let sequence = family.next_sequence;
+            family.next_sequence += 1;
+            family.children.insert(sequence, Arc::clone(child));
+            sequence
+        };
+        child.family.lock().sequence = sequence;
+    }
+
     /// Gives it another parent. Under [`TREE`].
     pub(super) fn set_parent(&self, parent: Option<Arc<Process>>) {
         let group = self.group();
@@ -240,6 +268,21 @@ impl Process {
 
     pub(super) fn add_thread(&self, task: &Arc<Task>) {
         self.threads.lock().by_tid.insert(task.tid(), Arc::clone(task));
+        self.unfinished.fetch_add(1, Relaxed);
+    }
+
+    /// Whether `task` is the listed leader: not so for one whose place an `execve` has taken.
+    pub(super) fn is_current_leader(&self, task: &Arc<Task>) -> bool {
+        self.leader().is_some_and(|leader| Arc::ptr_eq(&leader, task))
+    }
+
+    /// Whether every other thread has come to its end (a dead leader counts as gone).
+    pub(super) fn is_alone(&self, task: &Arc<Task>) -> bool {
+        self.threads
+            .lock()
+            .by_tid
+            .values()
+            .all(|other| Arc::ptr_eq(other, task) || other.flags().contains(TaskFlags::ENDED))
     }
 
     /// Takes a thread off the list.
@@ -281,9 +324,14 @@ impl Process {
         self.ended.load(Acquire)
     }
 
+    /// Whether somebody has reaped it.
+    pub(super) fn was_reaped(&self) -> bool {
+        self.family.lock().reaped
+    }
+
     /// How it ended, while it is a zombie or about to be released.
     pub fn exit_status(&self) -> Option<ExitStatus> {
         let _tree = TREE.lock();
-        self.family.lock().report.exited
+        self.family.lock().exited
     }
 }

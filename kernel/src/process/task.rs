@@ -77,6 +77,8 @@ bitflags::bitflags! {
         const FORKED_NO_EXEC = 8;
         /// Its use of resources is in its process's sum.
         const COUNTED_OUT = 16;
+        /// At the very end of its exit.
+        const ENDED = 32;
         /// Uses super-user privileges (accounting's `ASU`): unused but shown in `/proc`.
         const SUPER = 0x100;
     }

@@ -4,7 +4,11 @@
 pub struct IntervalTimers(());
 
 impl IntervalTimers {
-    /// None armed.
+    /// Disarms all, when the process ends.
+    pub fn clear(&self) {
+        todo!()
+    }
+    /// All disarmed.
     pub fn new() -> IntervalTimers {
         IntervalTimers(())
     }
