@@ -9,10 +9,15 @@
 
 extern crate alloc;
 
+#[macro_use]
+mod klog;
+
 mod arch;
 mod drivers;
 mod fs;
 mod mm;
+mod panic;
+mod params;
 mod process;
 mod sched;
 mod sync;
@@ -20,9 +25,29 @@ mod syscall;
 mod time;
 mod tty;
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
+use drivers::{acpi, serial};
+
+/// The first CPU, on its boot stack, with its own descriptor tables and nothing else.
+fn start() -> ! {
+    serial::init();
+    klog::init();
+    pr_info!("NOS {}", env!("CARGO_PKG_VERSION"));
+    pr_info!("command line: {}", arch::boot::info().command_line());
+    for region in &arch::boot::info().regions {
+        pr_info!("memory: {:012x}-{:012x} {:?}", region.range.start, region.range.end, region.kind);
+    }
+    arch::init_paging();
+    acpi::init();
+    arch::init_interrupts();
+    pr_info!("TSC: {} kHz", arch::clock::tsc_hz() / 1000);
+    panic!("nothing more to start");
+}
+
+/// Every other CPU, on its idle task's stack.
+fn start_secondary() -> ! {
+    sched::init_this_cpu();
+    arch::cpu::set_online();
+    sched::idle_loop()
 }
 
 struct NoHeap;

@@ -1,1 +1,7 @@
-//! Devices: serial ports, ACPI tables, power.
+//! Devices: serial ports, ACPI tables, clocks, power.
+
+pub mod acpi;
+pub mod hpet;
+pub mod power;
+pub mod rtc;
+pub mod serial;

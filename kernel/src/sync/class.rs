@@ -84,6 +84,8 @@ classes! {
     SLAB = 130;
     /// A buddy allocator's node.
     FRAME = 140;
+    /// The kernel log's records: taken under any lock, as anybody may print.
+    KERNEL_LOG = 145;
     /// Serial port registers.
     SERIAL = 150;
 }

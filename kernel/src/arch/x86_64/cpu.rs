@@ -1,47 +1,206 @@
 //! CPU identity, the CPU-local block behind GS, and inter-processor interrupts.
 
+use core::{
+    arch::asm,
+    mem::offset_of,
+    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+};
+
+use super::{apic, io, ipi};
 use crate::process::Task;
 
 /// The most CPUs that one kernel image can drive.
 pub const MAX_CPUS: usize = 64;
 
-/// The index of the CPU this runs on, from 0. Stable only while preemption is off.
-pub fn id() -> usize {
-    todo!()
+/// What each CPU keeps at hand: assembly and the hottest paths reach it with one instruction.
+///
+/// A field is written only by its own CPU unless it says otherwise.
+#[repr(C, align(128))]
+pub struct CpuLocal {
+    /// The address of this block: GS-relative addresses cannot be taken.
+    this: AtomicPtr<CpuLocal>,
+    /// The running task.
+    pub(super) current: AtomicPtr<Task>,
+    /// Where `syscall` puts the user registers: the top of the running task's kernel stack.
+    pub(super) kernel_stack_top: AtomicUsize,
+    /// The user stack pointer, for the two instructions that `syscall` has no stack.
+    pub(super) user_rsp: AtomicUsize,
+    /// See `irq`.
+    pub(super) preempt_count: AtomicU32,
+    /// Index of the CPU.
+    index: AtomicU32,
+    /// The state area that the FPU registers hold (null: none in particular).
+    pub(super) fpu_owner: AtomicPtr<u8>,
+    /// Local APIC id, written once when the CPU is found.
+    pub(super) apic_id: AtomicU32,
+    /// Functions to call here: see `ipi`. Written by other CPUs.
+    pub(super) calls: AtomicU64,
+    /// Interrupts taken, for `/proc/stat`.
+    pub(super) interrupts: AtomicU64,
 }
 
-/// How many CPUs are online.
-pub fn online_count() -> usize {
-    todo!()
+/// Offsets for assembly.
+pub(super) mod offset {
+    use super::{CpuLocal, offset_of};
+    pub const THIS: usize = offset_of!(CpuLocal, this);
+    pub const CURRENT: usize = offset_of!(CpuLocal, current);
+    pub const KERNEL_STACK_TOP: usize = offset_of!(CpuLocal, kernel_stack_top);
+    pub const USER_RSP: usize = offset_of!(CpuLocal, user_rsp);
+    pub const PREEMPT_COUNT: usize = offset_of!(CpuLocal, preempt_count);
+    pub const INDEX: usize = offset_of!(CpuLocal, index);
+}
+
+impl CpuLocal {
+    const fn new() -> CpuLocal {
+        CpuLocal {
+            this: AtomicPtr::new(core::ptr::null_mut()),
+            current: AtomicPtr::new(core::ptr::null_mut()),
+            kernel_stack_top: AtomicUsize::new(0),
+            user_rsp: AtomicUsize::new(0),
+            preempt_count: AtomicU32::new(super::irq::BOOT_COUNT),
+            index: AtomicU32::new(0),
+            fpu_owner: AtomicPtr::new(core::ptr::null_mut()),
+            apic_id: AtomicU32::new(0),
+            calls: AtomicU64::new(0),
+            interrupts: AtomicU64::new(0),
+        }
+    }
+}
+
+impl CpuLocal {
+    /// Notes which local APIC the CPU has, before it is started.
+    pub(super) fn set_apic_id(&self, id: u32) {
+        self.apic_id.store(id, Ordering::Relaxed);
+    }
+}
+
+static CPUS: [CpuLocal; MAX_CPUS] = [const { CpuLocal::new() }; MAX_CPUS];
+/// Bit n: CPU n is online.
+static ONLINE: AtomicU64 = AtomicU64::new(0);
+
+/// Makes the GS base of this CPU point to its block. Nothing that locks or prints runs before.
+pub(super) fn install_local(index: usize) {
+    let block = &CPUS[index];
+    let address = core::ptr::from_ref(block).cast_mut();
+    block.this.store(address, Ordering::Relaxed);
+    block.index.store(index as u32, Ordering::Relaxed);
+    // SAFETY: the block is a static; GS is the kernel's alone while this CPU is in the kernel, and
+    // the user's base starts as 0.
+    unsafe {
+        io::wrmsr(io::msr::GS_BASE, address as u64);
+        io::wrmsr(io::msr::KERNEL_GS_BASE, 0);
+    }
+}
+
+/// Where entries from user mode find a stack, until the first task is installed.
+pub(super) fn set_kernel_stack_top(top: usize) {
+    local().kernel_stack_top.store(top, Ordering::Relaxed);
+    super::gdt::set_interrupt_stack(id(), top);
+}
+
+/// The block of some CPU.
+pub(super) fn local_of(index: usize) -> &'static CpuLocal {
+    &CPUS[index]
+}
+
+/// This CPU's block. Stays this CPU's only while preemption is off.
+#[inline]
+pub(super) fn local() -> &'static CpuLocal {
+    let block: *const CpuLocal;
+    // SAFETY: `install_local` made GS point to the block, whose first word is its own address.
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) block, const offset::THIS, options(nostack, readonly, preserves_flags));
+        &*block
+    }
+}
+
+/// The index of the CPU this runs on, from 0. Stable only while preemption is off.
+#[inline]
+pub fn id() -> usize {
+    let index: u32;
+    // SAFETY: GS points to this CPU's block.
+    unsafe {
+        asm!("mov {:e}, gs:[{}]", out(reg) index, const offset::INDEX, options(nostack, readonly, preserves_flags));
+    }
+    index as usize
 }
 
 /// The task this CPU runs, as installed by the scheduler. Null before the first.
+#[inline]
 pub fn current_task() -> *const Task {
-    todo!()
+    let task: *const Task;
+    // SAFETY: GS points to this CPU's block. Not `readonly`-cacheable across a switch does not
+    // matter: a task that was switched away and back reads its own address again.
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) task, const offset::CURRENT, options(nostack, readonly, preserves_flags));
+    }
+    task
+}
+
+/// The task this CPU runs, or `None` before the first: for code that must work before there are tasks.
+pub fn running_task() -> Option<&'static Task> {
+    // SAFETY: the current task lives while this CPU runs it, and so while the caller does.
+    unsafe { current_task().as_ref() }
 }
 
 /// Installs the task that [`current_task`] gives.
 ///
 /// # Safety
 /// `task` stays alive until another is installed. Only `sync::running` calls this, around a switch.
-pub unsafe fn set_current_task(_task: *const Task) {
-    todo!()
+pub unsafe fn set_current_task(task: *const Task) {
+    local().current.store(task.cast_mut(), Ordering::Relaxed);
+}
+
+/// How many CPUs are online.
+pub fn online_count() -> usize {
+    ONLINE.load(Ordering::Relaxed).count_ones() as usize
+}
+
+/// The CPUs that are online.
+pub fn online() -> CpuMask {
+    CpuMask(ONLINE.load(Ordering::Acquire))
+}
+
+/// Counts this CPU among those that may be sent work.
+pub fn set_online() {
+    ONLINE.fetch_or(1 << id(), Ordering::Release);
+}
+
+/// Interrupts that `cpu` has taken, for `/proc/stat`.
+pub fn interrupt_count(cpu: usize) -> u64 {
+    CPUS[cpu].interrupts.load(Ordering::Relaxed)
 }
 
 /// Asks `cpu` to run its scheduler (reschedule IPI): the handler calls
 /// [`super::irq::set_need_resched`]; it also leaves `hlt`. Callable with interrupts off.
-pub fn send_reschedule(_cpu: usize) {
-    todo!()
+pub fn send_reschedule(cpu: usize) {
+    apic::send_ipi(cpu, super::trap::vector::RESCHEDULE);
 }
 
 /// Runs `f` on every CPU in `mask` other than this one and waits for them. Interrupts must be on.
-pub fn call_on(_mask: CpuMask, _f: &(dyn Fn() + Sync)) {
-    todo!()
+pub fn call_on(mask: CpuMask, f: &(dyn Fn() + Sync)) {
+    ipi::call_on(mask, f);
 }
 
 /// Stops until the next interrupt; enters with interrupts off and returns with them on.
 pub fn idle_wait() {
-    todo!()
+    // SAFETY: `sti` takes effect after the next instruction, so an interrupt that is already
+    // pending ends the `hlt` at once: no wake-up is lost.
+    unsafe { asm!("sti; hlt", options(nostack)) };
+}
+
+/// Waits a moment in a spin loop.
+#[inline]
+pub fn relax() {
+    core::hint::spin_loop();
+}
+
+/// Stops this CPU for good.
+pub fn halt_forever() -> ! {
+    loop {
+        // SAFETY: with interrupts off nothing runs here again but a non-maskable interrupt.
+        unsafe { asm!("cli; hlt", options(nostack)) };
+    }
 }
 
 /// A set of CPUs.
@@ -56,5 +215,13 @@ impl CpuMask {
     /// Whether `cpu` is in the set.
     pub const fn contains(self, cpu: usize) -> bool {
         self.0 & (1 << cpu) != 0
+    }
+    /// The set without `cpu`.
+    pub const fn without(self, cpu: usize) -> CpuMask {
+        CpuMask(self.0 & !(1 << cpu))
+    }
+    /// The members in ascending order.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..MAX_CPUS).filter(move |&cpu| self.contains(cpu))
     }
 }

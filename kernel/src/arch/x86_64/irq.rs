@@ -1,7 +1,20 @@
-//! The interrupt flag, the preempt count, and interrupt handlers.
+//! The interrupt flag and the preempt count.
 //!
-//! The preempt count carries an inverted need-reschedule bit, as on Linux: leaving the outermost
-//! section with work pending is one decrement that reaches zero.
+//! The preempt count counts the sections in which this CPU must go on with this task: one for each
+//! section entered, [`HARDIRQ`] for each interrupt handler. Its top bit is the need-reschedule mark,
+//! inverted as on Linux: set means that nothing is due. So leaving the outermost section with work
+//! pending is one decrement that reaches zero.
+
+use core::{arch::asm, sync::atomic::Ordering};
+
+use super::{cpu, cpu::offset, thread::WorkFlags};
+
+/// Set: no reschedule is due.
+const NOTHING_DUE: u32 = 1 << 31;
+/// One interrupt handler.
+const HARDIRQ: u32 = 1 << 16;
+/// A CPU starts with preemption off; its idle task turns it on.
+pub(super) const BOOT_COUNT: u32 = NOTHING_DUE | 1;
 
 /// The saved interrupt flag.
 #[derive(Clone, Copy)]
@@ -9,63 +22,155 @@
 pub struct IrqState(pub bool);
 
 /// Turns interrupts off on this CPU; returns what they were.
+#[inline]
 pub fn save_and_disable() -> IrqState {
-    todo!()
+    let state = enabled();
+    disable();
+    IrqState(state)
 }
 
 /// Puts the flag back.
-pub fn restore(_state: IrqState) {
-    todo!()
+#[inline]
+pub fn restore(state: IrqState) {
+    if state.0 {
+        enable();
+    }
 }
 
 /// Whether interrupts are on.
+#[inline]
 pub fn enabled() -> bool {
-    todo!()
+    let flags: usize;
+    // SAFETY: reads the flags through the stack.
+    unsafe { asm!("pushfq; pop {}", out(reg) flags, options(preserves_flags)) };
+    flags & 1 << 9 != 0
+}
+
+/// Turns interrupts off. A compiler barrier, as the section it opens must stay inside.
+#[inline]
+pub fn disable() {
+    // SAFETY: masking interrupts breaks nothing.
+    unsafe { asm!("cli", options(nostack)) };
+}
+
+/// Turns interrupts on.
+#[inline]
+pub fn enable() {
+    // SAFETY: handlers are installed before the first call; they keep to irq-safe locks.
+    unsafe { asm!("sti", options(nostack)) };
 }
 
 /// Enters a section in which this CPU keeps running this task.
+#[inline]
 pub fn preempt_disable() {
-    todo!()
+    // SAFETY: GS points to this CPU's block, and a single instruction cannot be split by an
+    // interrupt. Not `nomem`: what follows must not move before it.
+    unsafe { asm!("inc dword ptr gs:[{}]", const offset::PREEMPT_COUNT, options(nostack)) };
 }
 
 /// Leaves it; calls the scheduler when a reschedule became due meanwhile.
+#[inline]
 pub fn preempt_enable() {
-    todo!()
+    let due: u8;
+    // SAFETY: as in `preempt_disable`.
+    unsafe {
+        asm!(
+            "dec dword ptr gs:[{}]",
+            "setz {}",
+            const offset::PREEMPT_COUNT,
+            out(reg_byte) due,
+            options(nostack),
+        );
+    }
+    if due != 0 {
+        preempt();
+    }
+}
+
+#[cold]
+fn preempt() {
+    // With interrupts off the interrupt that made it due is still to come, or the section that
+    // turned them off is to end first.
+    if enabled() {
+        crate::sched::preempt_schedule();
+    }
 }
 
 /// Leaves it without ever calling the scheduler (the scheduler's own exit path).
+#[inline]
 pub fn preempt_enable_no_resched() {
-    todo!()
+    // SAFETY: as in `preempt_disable`.
+    unsafe { asm!("dec dword ptr gs:[{}]", const offset::PREEMPT_COUNT, options(nostack)) };
+}
+
+#[inline]
+fn raw_count() -> u32 {
+    let count: u32;
+    // SAFETY: GS points to this CPU's block.
+    unsafe {
+        asm!("mov {:e}, gs:[{}]", out(reg) count, const offset::PREEMPT_COUNT, options(nostack, preserves_flags));
+    }
+    count
 }
 
 /// The depth of preemption-off sections, interrupts included.
+#[inline]
 pub fn preempt_count() -> u32 {
-    todo!()
+    raw_count() & !NOTHING_DUE
+}
+
+/// Whether this runs in an interrupt handler (device, timer or IPI; not an exception of a task).
+#[inline]
+pub fn in_interrupt() -> bool {
+    preempt_count() >= HARDIRQ
 }
 
 /// Marks this CPU as due for a reschedule.
 pub fn set_need_resched() {
-    todo!()
+    // SAFETY: GS points to this CPU's block; a single instruction.
+    unsafe {
+        asm!("and dword ptr gs:[{}], {}", const offset::PREEMPT_COUNT, const !NOTHING_DUE as i32, options(nostack));
+    }
+    super::thread::set_current_work(WorkFlags::RESCHED);
 }
 
 /// Whether a reschedule is due on this CPU.
+#[inline]
 pub fn need_resched() -> bool {
-    todo!()
+    raw_count() & NOTHING_DUE == 0
 }
 
 /// Takes the mark away (the scheduler, when it picks).
 pub fn clear_need_resched() {
-    todo!()
+    // SAFETY: GS points to this CPU's block; a single instruction.
+    unsafe {
+        asm!("or dword ptr gs:[{}], {}", const offset::PREEMPT_COUNT, const NOTHING_DUE as i32, options(nostack));
+    }
+    super::thread::clear_current_work(WorkFlags::RESCHED);
 }
 
-/// Whether this runs in an interrupt handler (device, timer or IPI; not an exception of a task).
-///
-/// What the machine calls on its way through interrupts:
-/// - entry of every device, timer and IPI handler: [`crate::sched::interrupt_enter`] (ends the idle state);
-/// - the timer's interrupt: [`crate::time::timer_interrupt`];
-/// - return to kernel mode with a preempt count of 0 and a reschedule due: [`crate::sched::preempt_schedule_irq`];
-/// - `preempt_enable` that reaches 0 with a reschedule due and interrupts on: [`crate::sched::preempt_schedule`];
-/// - return to user mode with [`super::thread::WorkFlags::RESCHED`] or need-resched: [`crate::sched::schedule`].
-pub fn in_interrupt() -> bool {
-    todo!()
+/// Enters an interrupt handler.
+#[inline]
+pub(super) fn enter() {
+    let local = cpu::local();
+    local.interrupts.store(local.interrupts.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    // SAFETY: GS points to this CPU's block; a single instruction.
+    unsafe {
+        asm!("add dword ptr gs:[{}], {}", const offset::PREEMPT_COUNT, const HARDIRQ, options(nostack));
+    }
+}
+
+/// Leaves it. Whether the interrupted kernel code is to be preempted is the caller's to ask.
+#[inline]
+pub(super) fn leave() {
+    // SAFETY: GS points to this CPU's block; a single instruction.
+    unsafe {
+        asm!("sub dword ptr gs:[{}], {}", const offset::PREEMPT_COUNT, const HARDIRQ, options(nostack));
+    }
+}
+
+/// Whether kernel code that an interrupt found with interrupts on is to give way now.
+#[inline]
+pub(super) fn preemption_due() -> bool {
+    raw_count() == 0
 }

@@ -2,13 +2,41 @@
 //!
 //! The rest of the kernel calls what this module re-exports.
 
+mod apic;
+pub mod backtrace;
+pub mod boot;
 pub mod clock;
 pub mod cpu;
+mod entry;
+mod extable;
+mod features;
 pub mod fpu;
+mod gdt;
+pub mod interrupt;
+pub mod io;
+mod ioapic;
+mod ipi;
 pub mod irq;
+pub mod paging;
+pub mod smp;
+mod start;
+pub mod stop;
 pub mod thread;
 pub mod trap;
 pub mod uaccess;
 
 pub use thread::Thread;
 pub use trap::TrapFrame;
+
+/// The kernel's own page tables, with its own permissions; the loader's memory is free afterwards.
+pub fn init_paging() {
+    paging::init();
+}
+
+/// Interrupt controllers and clocks, on the first CPU; needs the ACPI tables.
+pub fn init_interrupts() {
+    apic::init(true);
+    ioapic::init();
+    clock::calibrate();
+    clock::init_timer();
+}

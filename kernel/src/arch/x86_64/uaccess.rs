@@ -1,29 +1,333 @@
 //! Copies between kernel and user memory: SMAP opened around them, faults fixed up through an
 //! exception table. Nothing is walked beforehand. `mm::user` is what other modules call.
+//!
+//! A faulting instruction between here and `__ex_table` first goes to the page fault handler, which
+//! may bring the page in; only an access that is wrong continues at its fix-up.
+//!
+//! Where the CPU says that `rep movsb` is fast, and a trial at boot agrees (an emulator may say so
+//! and be slow), large copies use it; else a loop of eight-byte moves.
+
+use core::{
+    arch::{asm, naked_asm},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use super::{extable::exception_entry, features, io};
+use crate::mm::USER_END;
+
+/// Whether `rep movsb` won its trial.
+static STRING_COPY: AtomicBool = AtomicBool::new(false);
+
+/// From this size on `rep movsb` pays for its start-up.
+const STRING_COPY_MIN: usize = 256;
+
+/// Tries both ways to copy and remembers the faster.
+pub(super) fn calibrate() {
+    if !features::erms() {
+        return;
+    }
+    let source = [0u8; 2048];
+    let mut target = [0u8; 2048];
+    let mut time = |copy: unsafe extern "C" fn(*mut u8, *const u8, usize) -> usize| {
+        let mut best = u64::MAX;
+        for _ in 0..4 {
+            let start = io::rdtsc();
+            // SAFETY: both buffers are 2048 bytes, and on the kernel's side of the address space,
+            // which SMAP does not guard.
+            unsafe { copy(target.as_mut_ptr(), source.as_ptr(), source.len()) };
+            best = best.min(io::rdtsc() - start);
+        }
+        best
+    };
+    let string = time(copy_string);
+    let words = time(copy_words);
+    STRING_COPY.store(string < words, Ordering::Relaxed);
+}
+
+/// Whether `len` bytes at `addr` are all in the user half. Copies test nothing else.
+#[inline]
+fn in_user_half(addr: usize, len: usize) -> bool {
+    addr.checked_add(len).is_some_and(|end| end <= USER_END)
+}
+
+/// Runs `access` with user memory open.
+#[inline]
+fn with_user_access<R>(access: impl FnOnce() -> R) -> R {
+    let guarded = features::smap();
+    if guarded {
+        // SAFETY: SMAP is there; it is closed again below, and the trap handler closes it on entry.
+        unsafe { asm!("stac", options(nostack)) };
+    }
+    let result = access();
+    if guarded {
+        // SAFETY: as above.
+        unsafe { asm!("clac", options(nostack)) };
+    }
+    result
+}
+
+/// # Safety
+/// One side is a valid kernel buffer of `len` bytes, the other is in the user half.
+unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> usize {
+    with_user_access(|| {
+        // SAFETY: the caller vouches for the kernel side; faults on the user side are fixed up.
+        unsafe {
+            if len >= STRING_COPY_MIN && STRING_COPY.load(Ordering::Relaxed) {
+                copy_string(dst, src, len)
+            } else {
+                copy_words(dst, src, len)
+            }
+        }
+    })
+}
 
 /// Copies to user memory; returns how many bytes were *not* copied.
-pub fn raw_copy_to_user(_dst: usize, _src: &[u8]) -> usize {
-    todo!()
+pub fn raw_copy_to_user(dst: usize, src: &[u8]) -> usize {
+    if !in_user_half(dst, src.len()) {
+        return src.len();
+    }
+    // SAFETY: `src` is valid, and the target is in the user half.
+    unsafe { copy(dst as *mut u8, src.as_ptr(), src.len()) }
 }
 
 /// Copies from user memory; returns how many bytes were *not* copied.
-pub fn raw_copy_from_user(_dst: &mut [u8], _src: usize) -> usize {
-    todo!()
+pub fn raw_copy_from_user(dst: &mut [u8], src: usize) -> usize {
+    if !in_user_half(src, dst.len()) {
+        return dst.len();
+    }
+    // SAFETY: `dst` is valid, and the source is in the user half.
+    unsafe { copy(dst.as_mut_ptr(), src as *const u8, dst.len()) }
 }
 
 /// Zeroes user memory; returns how many bytes were *not* zeroed.
-pub fn raw_clear_user(_dst: usize, _len: usize) -> usize {
-    todo!()
+pub fn raw_clear_user(dst: usize, len: usize) -> usize {
+    if !in_user_half(dst, len) {
+        return len;
+    }
+    // SAFETY: the target is in the user half, and faults are fixed up.
+    with_user_access(|| unsafe { clear_words(dst as *mut u8, len) })
 }
 
 /// Copies a string of at most `dst.len()` bytes. `Some(n)`: n bytes before the NUL, which was
 /// found (n < len) or not (n == len). `None`: a fault.
-pub fn raw_strncpy_from_user(_dst: &mut [u8], _src: usize) -> Option<usize> {
-    todo!()
+pub fn raw_strncpy_from_user(dst: &mut [u8], src: usize) -> Option<usize> {
+    // A string may end before the end of the user half that its limit would reach past.
+    let limit = dst.len().min(USER_END.checked_sub(src)?);
+    // SAFETY: `dst` has at least `limit` bytes, the source is in the user half.
+    let left = with_user_access(|| unsafe {
+        copy_string_bytes(dst.as_mut_ptr(), src as *const u8, limit)
+    });
+    match left {
+        usize::MAX => None,
+        0 if limit < dst.len() => None,
+        left => Some(limit - left),
+    }
 }
 
 /// Atomically replaces the user word at `addr` if it holds `expected`; `None` on a fault, else what
 /// it held. (futex, robust lists)
-pub fn raw_cmpxchg_user_u32(_addr: usize, _expected: u32, _new: u32) -> Option<u32> {
-    todo!()
+pub fn raw_cmpxchg_user_u32(addr: usize, expected: u32, new: u32) -> Option<u32> {
+    if !in_user_half(addr, 4) {
+        return None;
+    }
+    let mut old = expected;
+    let mut fault: u32 = 0;
+    with_user_access(|| {
+        // SAFETY: the word is in the user half; a fault continues at label 3 with the mark set.
+        unsafe {
+            asm!(
+                "2: lock cmpxchg [{addr}], {new:e}",
+                "jmp 4f",
+                "3: mov {fault:e}, 1",
+                "4:",
+                exception_entry!("2b", "3b"),
+                addr = in(reg) addr,
+                new = in(reg) new,
+                fault = inout(reg) fault,
+                inout("eax") old,
+                options(nostack),
+            );
+        }
+    });
+    (fault == 0).then_some(old)
+}
+
+/// Reads the user word at `addr`; `None` on a fault.
+pub fn raw_get_user_u32(addr: usize) -> Option<u32> {
+    if !in_user_half(addr, 4) {
+        return None;
+    }
+    let mut value: u32 = 0;
+    let mut fault: u32 = 0;
+    with_user_access(|| {
+        // SAFETY: as in `raw_cmpxchg_user_u32`.
+        unsafe {
+            asm!(
+                "2: mov {value:e}, [{addr}]",
+                "jmp 4f",
+                "3: mov {fault:e}, 1",
+                "4:",
+                exception_entry!("2b", "3b"),
+                addr = in(reg) addr,
+                value = inout(reg) value,
+                fault = inout(reg) fault,
+                options(nostack),
+            );
+        }
+    });
+    (fault == 0).then_some(value)
+}
+
+/// Copies `len` bytes; returns how many it could not. Retries a failed block byte by byte, so the
+/// count is exact.
+#[unsafe(naked)]
+unsafe extern "C" fn copy_words(_dst: *mut u8, _src: *const u8, _len: usize) -> usize {
+    naked_asm!(
+        "mov rcx, rdx",
+        "shr rcx, 6",
+        "jz 20f",
+        "50: mov r8, [rsi]",
+        "51: mov r9, [rsi + 8]",
+        "52: mov r10, [rsi + 16]",
+        "53: mov r11, [rsi + 24]",
+        "54: mov [rdi], r8",
+        "55: mov [rdi + 8], r9",
+        "56: mov [rdi + 16], r10",
+        "57: mov [rdi + 24], r11",
+        "30: mov r8, [rsi + 32]",
+        "31: mov r9, [rsi + 40]",
+        "32: mov r10, [rsi + 48]",
+        "33: mov r11, [rsi + 56]",
+        "34: mov [rdi + 32], r8",
+        "35: mov [rdi + 40], r9",
+        "36: mov [rdi + 48], r10",
+        "37: mov [rdi + 56], r11",
+        "add rsi, 64",
+        "add rdi, 64",
+        "sub rdx, 64",
+        "dec rcx",
+        "jnz 50b",
+        "20: mov ecx, edx",
+        "shr ecx, 3",
+        "jz 40f",
+        "21: mov r8, [rsi]",
+        "22: mov [rdi], r8",
+        "add rsi, 8",
+        "add rdi, 8",
+        "sub rdx, 8",
+        "dec ecx",
+        "jnz 21b",
+        "40: test rdx, rdx",
+        "jz 43f",
+        "41: movzx eax, byte ptr [rsi]",
+        "42: mov [rdi], al",
+        "inc rsi",
+        "inc rdi",
+        "dec rdx",
+        "jnz 41b",
+        "43: mov rax, rdx",
+        "ret",
+        exception_entry!("50b", "40b"),
+        exception_entry!("51b", "40b"),
+        exception_entry!("52b", "40b"),
+        exception_entry!("53b", "40b"),
+        exception_entry!("54b", "40b"),
+        exception_entry!("55b", "40b"),
+        exception_entry!("56b", "40b"),
+        exception_entry!("57b", "40b"),
+        exception_entry!("30b", "40b"),
+        exception_entry!("31b", "40b"),
+        exception_entry!("32b", "40b"),
+        exception_entry!("33b", "40b"),
+        exception_entry!("34b", "40b"),
+        exception_entry!("35b", "40b"),
+        exception_entry!("36b", "40b"),
+        exception_entry!("37b", "40b"),
+        exception_entry!("21b", "40b"),
+        exception_entry!("22b", "40b"),
+        exception_entry!("41b", "43b"),
+        exception_entry!("42b", "43b"),
+    )
+}
+
+/// The same by `rep movsb`, which stops at the exact byte.
+#[unsafe(naked)]
+unsafe extern "C" fn copy_string(_dst: *mut u8, _src: *const u8, _len: usize) -> usize {
+    naked_asm!(
+        "mov rcx, rdx",
+        "2: rep movsb",
+        "3: mov rax, rcx",
+        "ret",
+        exception_entry!("2b", "3b"),
+    )
+}
+
+/// Zeroes `len` bytes; returns how many it could not.
+#[unsafe(naked)]
+unsafe extern "C" fn clear_words(_dst: *mut u8, _len: usize) -> usize {
+    naked_asm!(
+        "xor eax, eax",
+        "mov rcx, rsi",
+        "shr rcx, 3",
+        "jz 3f",
+        "2: mov [rdi], rax",
+        "add rdi, 8",
+        "sub rsi, 8",
+        "dec rcx",
+        "jnz 2b",
+        "3: test rsi, rsi",
+        "jz 5f",
+        "4: mov byte ptr [rdi], 0",
+        "inc rdi",
+        "dec rsi",
+        "jnz 4b",
+        "5: mov rax, rsi",
+        "ret",
+        exception_entry!("2b", "3b"),
+        exception_entry!("4b", "5b"),
+    )
+}
+
+/// Copies up to and including a NUL; returns how many bytes of the limit were left when the NUL was
+/// found (so limit minus that is the length without it), 0 when none was, all ones on a fault.
+///
+/// Whole words go over while they hold no zero byte; a word that cannot be read as a whole is read
+/// byte by byte, as the string may end before the page does.
+#[unsafe(naked)]
+unsafe extern "C" fn copy_string_bytes(_dst: *mut u8, _src: *const u8, _limit: usize) -> usize {
+    naked_asm!(
+        "movabs r8, 0x0101010101010101",
+        "movabs r9, 0x8080808080808080",
+        "20: cmp rdx, 8",
+        "jb 30f",
+        "21: mov rax, [rsi]",
+        "mov rcx, rax",
+        "sub rcx, r8",
+        "mov r10, rax",
+        "not r10",
+        "and rcx, r10",
+        "and rcx, r9",
+        "jnz 30f",
+        "mov [rdi], rax",
+        "add rsi, 8",
+        "add rdi, 8",
+        "sub rdx, 8",
+        "jmp 20b",
+        "30: test rdx, rdx",
+        "jz 33f",
+        "31: movzx eax, byte ptr [rsi]",
+        "mov [rdi], al",
+        "test al, al",
+        "jz 33f",
+        "inc rsi",
+        "inc rdi",
+        "dec rdx",
+        "jnz 31b",
+        "33: mov rax, rdx",
+        "ret",
+        "34: mov rax, -1",
+        "ret",
+        exception_entry!("21b", "30b"),
+        exception_entry!("31b", "34b"),
+    )
 }
