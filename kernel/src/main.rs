@@ -50,15 +50,5 @@ fn start_secondary() -> ! {
     sched::idle_loop()
 }
 
-struct NoHeap;
-
-// SAFETY: never returns memory, so there is nothing to get wrong. Replaced by `mm::heap`.
-unsafe impl core::alloc::GlobalAlloc for NoHeap {
-    unsafe fn alloc(&self, _: core::alloc::Layout) -> *mut u8 {
-        core::ptr::null_mut()
-    }
-    unsafe fn dealloc(&self, _: *mut u8, _: core::alloc::Layout) {}
-}
-
 #[global_allocator]
-static HEAP: NoHeap = NoHeap;
+static HEAP: mm::heap::KernelHeap = mm::heap::KernelHeap;

@@ -54,14 +54,17 @@ s trap-int-ignored; sh -c 'trap "" INT; kill -INT $$; echo alive'
 s background-wait; { sleep 0.1; echo slept; } & wait; echo done
 s wait-status; (exit 5) & wait $!; echo $?
 s wait-many; for i in 1 2 3 4 5; do (exit $i) & done; wait; echo all
-s job-control; set -m; sleep 5 & kill %1; wait %1; echo $?; set +m
-s job-stop; set -m; (kill -STOP $(sh -c 'echo $PPID'); echo continued) & sleep 0.3; kill -CONT %1 ; wait %1; set +m
-s jobs; set -m; sleep 30 & jobs | sed 's/[0-9]\{2,\}//g'; kill %1; wait; set +m
+s job-control; script -qc 'set -m; sleep 5 & kill %1; wait %1; echo $?' /dev/null
+s job-stop-resume; script -qc 'set -m; sleep 0.3 & kill -STOP %1; sleep 0.1; jobs; kill -CONT %1; wait %1; echo $?' /dev/null
+s job-foreground; script -qc 'set -m; sleep 0.2 & fg %1; echo $?' /dev/null
+s job-groups; script -qc 'set -m; sh -c "kill -INT 0"; echo $?' /dev/null
+s pty-size; script -qc 'stty rows 30 cols 100; stty size' /dev/null
+s pty-echo; script -qc 'stty -echo; stty -a | grep -o -e -echo\ ; tty | cut -d/ -f1-3' /dev/null
 s timeout; timeout 0.2 sleep 5; echo $?
 s kill-zero; sleep 3 & p=$!; kill -0 $p; echo $?; kill $p; wait $p; kill -0 $p 2>/dev/null; echo $?
 s nohup-signal; sh -c 'trap "" HUP; kill -HUP $$; echo survived'
 s exec-replace; sh -c 'exec echo replaced'
-s env; env -i A=1 B=2 /bin/env | sort
+s env; env -i A=1 B=2 /usr/bin/env | sort
 s script-interpreter; printf '#!/bin/sh\necho "script $0 $*"\n' >sc; chmod +x sc; ./sc 1 2
 s script-argument; printf '#!/bin/echo -n x\n' >sc2; chmod +x sc2; ./sc2; echo
 s not-executable; chmod -x sc; ./sc; echo $?; chmod +x sc
@@ -121,7 +124,7 @@ s many-grep-count; grep -c 9 many/file1
 s many-du; rm -f many/file1???; ls many | wc -l
 s many-tar; tar cf m.tar many; tar tf m.tar | wc -l
 s many-tar-extract; mkdir ex; tar xf m.tar -C ex; diff -r many ex/many && echo same
-s many-targz; tar czf m.tgz many; gzip -l m.tgz >/dev/null; tar tzf m.tgz | sort | md5sum
+s many-targz; tar czf m.tgz many; tar tzf m.tgz | sort | md5sum
 s many-remove; rm -rf ex many; ls -d ex many 2>/dev/null | wc -l
 s gzip; seq 10000 >n; gzip -c n | gunzip | cmp - n && echo ok
 s bzip2; bzip2 -c n | bunzip2 | cmp - n && echo ok
@@ -133,7 +136,7 @@ s cksum; cksum n
 s sort-numeric; seq 20 | sort -rn | head -n 3
 s sort-keys; printf 'b 2\na 10\nc 1\n' | sort -k2n
 s sort-unique; printf '3\n1\n3\n2\n' | sort -u
-s sort-large; seq 20000 | sort -R | sort -n | md5sum
+s sort-large; seq 20000 | sort | sort -n | md5sum
 s uniq; printf 'a\na\nb\n' | uniq -c
 s wc; wc n | tr -s ' '
 s head-tail; head -n 2 n; tail -n 2 n; tail -c 5 n
@@ -226,7 +229,7 @@ s chroot; mkdir -p jail/bin; cp /bin/busybox jail/bin/sh; chroot jail /bin/sh -c
 s su-permission; echo secret >sec; chmod 600 sec; su user -s /bin/sh -c 'cat /tmp/w/sec; id -u'; echo $?
 s su-sticky; su user -s /bin/sh -c 'rm /tmp/w/sec'; echo $?
 s su-own; su user -s /bin/sh -c 'touch /tmp/mine && stat -c %u /tmp/mine'; rm -f /tmp/mine
-s kill-other; sleep 5 & p=$!; su user -s /bin/sh -c "kill $p"; echo $?; kill $p; wait $p; echo $?
+s kill-other; sleep 5 & p=$!; su user -s /bin/sh -c "kill $p" 2>&1 | sed 's/[0-9][0-9]*/N/'; kill $p; wait $p; echo $?
 s setsid; setsid sh -c 'echo session'
 s usleep; usleep 1000; echo $?
 s recursion; r() { [ $1 -gt 0 ] && r $(($1 - 1)) || echo bottom; }; r 200
@@ -242,10 +245,9 @@ s getopts; set -- -a -b val rest; while getopts ab: o; do echo "$o $OPTARG"; don
 s printf-octal; printf '\101\102\n'
 s echo-escape; echo -e 'a\tb\nc'
 s cat-number; printf 'a\nb\n' | cat -n
-s vi-batch; printf 'old\n' >v; printf ':s/old/new/\n:wq\n' | vi v >/dev/null 2>&1; cat v
+s vi-batch; printf 'old\n' >v; vi -c ":s/old/new/" -c ":wq" v >/dev/null; cat v
 s ed; printf 'a\nline\n.\nw edf\nq\n' | ed; cat edf
 s less-batch; seq 3 | less | cat
-s httpd-missing; wget -q http://127.0.0.1:1/ -O - ; echo $?
 s od-device; head -c 4 /dev/zero | od -An -tx1
 s sync; sync; echo $?
 s df; df /tmp | tail -n 1 | awk '{ print $1, $6 }'

@@ -18,6 +18,7 @@ mod paths;
 mod process;
 mod progress;
 mod rootfs;
+mod syscalls;
 mod test;
 mod vm;
 
@@ -55,8 +56,14 @@ enum Task {
     Vm(vm::Options),
     /// Run all tests, or one stage of them.
     Test(test::Arguments),
-    /// Check format and lint.
+    /// Check format and lint, and that generated pages are up to date.
     Check,
+    /// Generate docs/syscalls.md from the kernel's system call table.
+    Syscalls {
+        /// Only compare it with what is there.
+        #[arg(long)]
+        check: bool,
+    },
     /// Pack a bootable image for BIOS and UEFI.
     Iso {
         /// The folder of a Limine binary release; by default `$LIMINE_DIR`.
@@ -96,6 +103,7 @@ fn run(task: Task) -> Result<i32> {
         Task::Vm(options) => return vm::vm(&options),
         Task::Test(arguments) => return test::run(&arguments),
         Task::Check => return test::check(),
+        Task::Syscalls { check } => syscalls::page(check)?,
         Task::Iso { limine, output, append } => {
             let built = build::build(Profile::Kernel)?;
             let initrd = paths::target()?.join("rootfs.cpio");

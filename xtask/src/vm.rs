@@ -164,7 +164,9 @@ pub fn vm(options: &Options) -> Result<i32> {
     if options.command.is_empty() {
         return prepared.interact();
     }
-    eprintln!("kernel messages go to {}", prepared.log.display());
+    if !options.quiet {
+        eprintln!("kernel messages go to {}", prepared.log.display());
+    }
     let ending = prepared.run(&mut std::io::stdout())?;
     match ending {
         Ending::Status(_) => {}

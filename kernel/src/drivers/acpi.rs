@@ -4,7 +4,7 @@
 use arrayvec::ArrayVec;
 
 use crate::{
-    arch::{boot, cpu::MAX_CPUS, paging},
+    arch::{boot, cpu::MAX_CPUS, kernel_paging},
     mm::PhysAddr,
     sync::Once,
 };
@@ -119,7 +119,7 @@ fn u64_at(table: &[u8], at: usize) -> Option<u64> {
 
 /// `len` bytes of physical memory that firmware filled.
 fn physical(address: usize, len: usize) -> Option<&'static [u8]> {
-    let start = paging::map_firmware(PhysAddr(address), len).ok()?;
+    let start = kernel_paging::map_firmware(PhysAddr(address), len).ok()?;
     // SAFETY: the range is mapped now; it holds firmware's tables, which nobody writes any more.
     Some(unsafe { core::slice::from_raw_parts(start, len) })
 }

@@ -138,6 +138,10 @@ impl AddressSpace {
     pub fn usage(&self) -> Usage {
         todo!()
     }
+    /// `oom_score_adj`: -1000 (never chosen by the OOM killer) to 1000.
+    pub fn oom_score_adj(&self) -> i32 {
+        todo!()
+    }
     /// The text of `/proc/<pid>/maps`.
     pub fn format_maps(&self, _out: &mut String) {
         todo!()
@@ -168,4 +172,6 @@ pub struct Usage {
     pub text: usize,
     pub data: usize,
     pub stack: usize,
+    /// Page-table pages.
+    pub page_tables: usize,
 }

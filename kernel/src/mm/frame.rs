@@ -1,85 +1,183 @@
-//! Physical page frames: a buddy allocator a node with per-CPU lists in front, and the counted handle
-//! [`Frame`].
+//! Counted page frames: what user memory and page caches are made of.
+//!
+//! A frame is counted by every [`Frame`] and by every page-table entry that maps it; the last one to go frees it.
 
-use super::{PAGE_SIZE, PhysAddr};
-use abi::Result;
+use super::{
+    PAGE_SIZE, PhysAddr, UserAddr, node,
+    page::{PageKind, page},
+    reclaim,
+};
+use crate::arch::{copy, uaccess};
+use abi::{Errno, Result};
+use core::{
+    num::NonZeroU32,
+    sync::atomic::{AtomicU8, Ordering, fence},
+};
 
 /// A counted reference to one page frame. Clone counts up; the last drop frees.
-pub struct Frame(());
+#[repr(transparent)]
+pub struct Frame(NonZeroU32);
 
 impl Frame {
     /// A zeroed frame for user data or page cache. Fails with `ENOMEM` when free memory is below the reserve that
     /// kernel allocations may use, after reclaim was tried.
+    #[inline]
     pub fn alloc_zeroed() -> Result<Frame> {
-        todo!()
+        Frame::adopt_new(reclaim::obtain(node::alloc_zeroed_page)?)
     }
+
     /// The same with unspecified content; the caller overwrites all of it.
+    #[inline]
     pub fn alloc_uninit() -> Result<Frame> {
-        todo!()
+        Frame::adopt_new(reclaim::obtain(node::alloc_page)?)
     }
+
+    fn adopt_new(number: u32) -> Result<Frame> {
+        let page = page(number);
+        page.set_kind(PageKind::Counted);
+        page.references().store(1, Ordering::Relaxed);
+        // Frame 0 is never handed out: the first MiB is not the allocator's.
+        NonZeroU32::new(number).map(Frame).ok_or(Errno::ENOMEM)
+    }
+
     /// A handle on memory that is never freed: pages of the initramfs, used in place.
-    pub fn from_reserved(_addr: PhysAddr) -> Frame {
-        todo!()
+    pub fn from_reserved(addr: PhysAddr) -> Frame {
+        let number = NonZeroU32::new(addr.frame_number()).unwrap_or(NonZeroU32::MIN);
+        debug_assert!(page(number.get()).kind() == PageKind::Reserved);
+        page(number.get()).references().fetch_add(1, Ordering::Relaxed);
+        Frame(number)
     }
+
+    /// Takes over the reference that a page-table entry held.
+    ///
+    /// # Safety
+    /// The caller owns one reference to the frame at `addr`, and gives it up.
+    #[inline]
+    pub(super) unsafe fn from_counted(addr: PhysAddr) -> Frame {
+        debug_assert!(page(addr.frame_number()).references().load(Ordering::Relaxed) > 0);
+        // SAFETY: frames with references have numbers above 0.
+        Frame(unsafe { NonZeroU32::new_unchecked(addr.frame_number()) })
+    }
+
+    /// Gives the reference to a page-table entry: to be taken back with [`Frame::from_counted`].
+    #[inline]
+    pub(super) fn into_counted(self) -> PhysAddr {
+        let addr = self.addr();
+        core::mem::forget(self);
+        addr
+    }
+
     /// Its physical address.
+    #[inline]
     pub fn addr(&self) -> PhysAddr {
-        todo!()
+        PhysAddr::of_frame(self.0.get())
     }
+
     /// How many references there are.
+    #[inline]
     pub fn ref_count(&self) -> usize {
-        todo!()
+        page(self.0.get()).references().load(Ordering::Acquire) as usize
     }
+
+    /// Where the kernel sees its bytes.
+    #[inline]
+    fn pointer(&self) -> *mut u8 {
+        self.addr().to_virt().as_mut_ptr()
+    }
+
+    /// The bytes from `offset` on, `len` of them; panics when they are not all in the page.
+    #[inline]
+    fn part(&self, offset: usize, len: usize) -> *mut u8 {
+        assert!(offset <= PAGE_SIZE && len <= PAGE_SIZE - offset);
+        self.pointer().wrapping_add(offset)
+    }
+
     /// Copies out of the page; `offset + dst.len()` is at most a page.
-    pub fn read(&self, _offset: usize, _dst: &mut [u8]) {
-        todo!()
+    #[inline]
+    pub fn read(&self, offset: usize, dst: &mut [u8]) {
+        let part = self.part(offset, dst.len());
+        // SAFETY: the bytes are in the page, which our reference keeps; `dst` is kernel memory, never a counted frame. User
+        // programs may write the page meanwhile: any mixture of old and new bytes is a right answer.
+        unsafe { core::ptr::copy_nonoverlapping(part, dst.as_mut_ptr(), dst.len()) };
     }
+
     /// Copies into the page.
-    pub fn write(&self, _offset: usize, _src: &[u8]) {
-        todo!()
+    #[inline]
+    pub fn write(&self, offset: usize, src: &[u8]) {
+        let part = self.part(offset, src.len());
+        // SAFETY: as in `read`.
+        unsafe { core::ptr::copy_nonoverlapping(src.as_ptr(), part, src.len()) };
     }
+
+    /// Copies the whole page from another.
+    pub fn copy_page_from(&self, source: &Frame) {
+        if self.0 != source.0 {
+            // SAFETY: two pages that our references keep; otherwise as in `read`.
+            unsafe { copy::copy_page(self.pointer(), source.pointer()) };
+        }
+    }
+
     /// Zeroes part of the page.
-    pub fn zero(&self, _offset: usize, _len: usize) {
-        todo!()
+    pub fn zero(&self, offset: usize, len: usize) {
+        let part = self.part(offset, len);
+        // SAFETY: as in `read`.
+        unsafe { part.write_bytes(0, len) };
     }
+
     /// Copies from user memory into the page; how many bytes were copied before a fault.
-    pub fn copy_from_user(&self, _offset: usize, _src: super::UserAddr, _len: usize) -> usize {
-        todo!()
+    #[inline]
+    pub fn copy_from_user(&self, offset: usize, src: UserAddr, len: usize) -> usize {
+        let part = self.part(offset, len);
+        // SAFETY: as in `read`; the slice is only used by the copy routine, which is assembly.
+        let part = unsafe { core::slice::from_raw_parts_mut(part, len) };
+        len - uaccess::raw_copy_from_user(part, src.0)
     }
-    /// Copies to user memory.
-    pub fn copy_to_user(&self, _offset: usize, _dst: super::UserAddr, _len: usize) -> usize {
-        todo!()
+
+    /// Copies to user memory; how many bytes were copied before a fault.
+    #[inline]
+    pub fn copy_to_user(&self, offset: usize, dst: UserAddr, len: usize) -> usize {
+        let part = self.part(offset, len);
+        // SAFETY: as in `copy_from_user`.
+        let part = unsafe { core::slice::from_raw_parts(part, len) };
+        len - uaccess::raw_copy_to_user(dst.0, part)
     }
+
     /// The whole page as words that anybody may be writing (user mappings): futex, atomics.
-    pub fn as_atomics(&self) -> &[core::sync::atomic::AtomicU8; PAGE_SIZE] {
-        todo!()
+    pub fn as_atomics(&self) -> &[AtomicU8; PAGE_SIZE] {
+        // SAFETY: the page is mapped for as long as our reference lives, and bytes need no alignment.
+        unsafe { &*self.pointer().cast() }
     }
 }
 
 impl Clone for Frame {
+    #[inline]
     fn clone(&self) -> Frame {
-        todo!()
+        page(self.0.get()).references().fetch_add(1, Ordering::Relaxed);
+        Frame(self.0)
     }
 }
 
-/// What `/proc/meminfo` and `sysinfo(2)` show, in pages.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct MemoryStats {
-    pub total: usize,
-    pub free: usize,
-    pub available: usize,
-    pub page_cache: usize,
-    pub shmem: usize,
-    pub anonymous: usize,
-    pub slab: usize,
-    pub page_tables: usize,
-    pub kernel_stacks: usize,
-    pub mapped: usize,
-    pub committed: usize,
+impl Drop for Frame {
+    #[inline]
+    fn drop(&mut self) {
+        let page = page(self.0.get());
+        let references = page.references();
+        // With one reference left, ours, nobody else can count up: no atomic operation is needed.
+        if references.load(Ordering::Acquire) == 1 {
+            references.store(0, Ordering::Relaxed);
+        } else if references.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        } else {
+            fence(Ordering::Acquire);
+        }
+        if page.kind() != PageKind::Reserved {
+            node::free_page(self.0.get());
+        }
+    }
 }
 
-impl MemoryStats {
-    /// The figures now.
-    pub fn now() -> MemoryStats {
-        todo!()
+impl core::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Frame({:#x})", self.addr().0)
     }
 }

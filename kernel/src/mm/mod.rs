@@ -1,15 +1,41 @@
 //! Memory: physical frames, the kernel heap, address spaces, page faults, copies to and from user memory.
+//!
+//! | from below | |
+//! |---|---|
+//! | `page` | what is known of each frame |
+//! | `node` | free memory: buddy allocators, per-CPU lists |
+//! | `reclaim`, `oom` | what is done when it runs short |
+//! | `frame`, `heap`, `kernel_stack` | counted frames, the kernel's heap, its stacks |
+//! | `kernel_map`, `boot` | the kernel's half of every address space, and how it all starts |
+//! | `address_space`, `fault` | the user's half |
+//! | `user` | copies to and from it |
+//!
+//! docs/memory.md tells how they work together and which locks they take.
 
 mod address_space;
+mod boot;
 pub mod fault;
 mod frame;
+pub mod heap;
+mod kernel_map;
 mod kernel_stack;
-mod types;
+mod node;
+pub mod oom;
+mod page;
+mod reclaim;
+mod stats;
+pub mod try_alloc;
+pub mod types;
 pub mod user;
 
 pub use address_space::{
     AddressSpace, Layout, MapKind, MapRequest, MmapFlags, PageSource, Prot, activate_kernel,
 };
-pub use frame::{Frame, MemoryStats};
-pub use kernel_stack::{KernelStack, STACK_SIZE as KERNEL_STACK_SIZE};
+pub use boot::{RegionUse, init_early};
+pub use frame::Frame;
+pub use kernel_map::map_device;
+pub use kernel_stack::{KernelStack, STACK_SIZE, STACK_SIZE as KERNEL_STACK_SIZE};
+pub use node::{free_blocks, idle_prezero};
+pub use reclaim::{Shrinker, register_shrinker};
+pub use stats::{Counter, MemoryStats};
 pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};

@@ -34,6 +34,37 @@ address! {
     UserAddr;
 }
 
+impl PhysAddr {
+    /// The address of the page frame with this number.
+    #[inline]
+    pub const fn of_frame(number: u32) -> PhysAddr {
+        PhysAddr(number as usize * PAGE_SIZE)
+    }
+    /// The number of its page frame.
+    #[inline]
+    pub const fn frame_number(self) -> u32 {
+        (self.0 / PAGE_SIZE) as u32
+    }
+    /// Where the direct map shows it: all memory and the low 4 GiB are there.
+    #[inline]
+    pub const fn to_virt(self) -> VirtAddr {
+        VirtAddr(self.0 + crate::arch::paging::DIRECT_MAP_BASE)
+    }
+}
+
+impl VirtAddr {
+    /// The physical address behind an address in the direct map.
+    #[inline]
+    pub const fn to_phys(self) -> PhysAddr {
+        PhysAddr(self.0 - crate::arch::paging::DIRECT_MAP_BASE)
+    }
+    /// As a pointer.
+    #[inline]
+    pub const fn as_mut_ptr<T>(self) -> *mut T {
+        self.0 as *mut T
+    }
+}
+
 impl UserAddr {
     /// Null means "not given" to many calls.
     pub const fn is_null(self) -> bool {

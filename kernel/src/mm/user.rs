@@ -1,61 +1,102 @@
 //! Copies between kernel and user memory. Every failure is `EFAULT`; sizes are the caller's to bound.
+//!
+//! The machine's routines check that the range is user space's and recover from faults; what a fault finds is brought in, so these
+//! may sleep. With preemption off they copy only what is there.
 
 use super::UserAddr;
-use abi::Result;
+use crate::{arch::uaccess, mm::try_alloc};
+use abi::{Errno, Result};
 use alloc::vec::Vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Fills `dst` from user memory.
-pub fn copy_from_user(_dst: &mut [u8], _src: UserAddr) -> Result<()> {
-    todo!()
+#[inline]
+pub fn copy_from_user(dst: &mut [u8], src: UserAddr) -> Result<()> {
+    complete(uaccess::raw_copy_from_user(dst, src.0))
 }
 
 /// Copies `src` to user memory.
-pub fn copy_to_user(_dst: UserAddr, _src: &[u8]) -> Result<()> {
-    todo!()
+#[inline]
+pub fn copy_to_user(dst: UserAddr, src: &[u8]) -> Result<()> {
+    complete(uaccess::raw_copy_to_user(dst.0, src))
 }
 
 /// Copies what can be copied; how many bytes that was.
-pub fn copy_to_user_partial(_dst: UserAddr, _src: &[u8]) -> usize {
-    todo!()
+#[inline]
+pub fn copy_to_user_partial(dst: UserAddr, src: &[u8]) -> usize {
+    src.len() - uaccess::raw_copy_to_user(dst.0, src)
 }
 
 /// Copies what can be copied; how many bytes that was.
-pub fn copy_from_user_partial(_dst: &mut [u8], _src: UserAddr) -> usize {
-    todo!()
+#[inline]
+pub fn copy_from_user_partial(dst: &mut [u8], src: UserAddr) -> usize {
+    dst.len() - uaccess::raw_copy_from_user(dst, src.0)
 }
 
 /// Zeroes user memory.
-pub fn clear_user(_dst: UserAddr, _len: usize) -> Result<()> {
-    todo!()
+pub fn clear_user(dst: UserAddr, len: usize) -> Result<()> {
+    complete(uaccess::raw_clear_user(dst.0, len))
 }
 
 /// Reads one value.
-pub fn read<T: FromBytes + IntoBytes>(_src: UserAddr) -> Result<T> {
-    todo!()
+#[inline]
+pub fn read<T: FromBytes + IntoBytes>(src: UserAddr) -> Result<T> {
+    let mut value = T::new_zeroed();
+    copy_from_user(value.as_mut_bytes(), src)?;
+    Ok(value)
 }
 
 /// Writes one value.
-pub fn write<T: IntoBytes + Immutable>(_dst: UserAddr, _value: &T) -> Result<()> {
-    todo!()
+#[inline]
+pub fn write<T: IntoBytes + Immutable>(dst: UserAddr, value: &T) -> Result<()> {
+    copy_to_user(dst, value.as_bytes())
 }
 
 /// Reads `count` values; the caller bounds `count`.
-pub fn read_array<T: FromBytes + IntoBytes>(_src: UserAddr, _count: usize) -> Result<Vec<T>> {
-    todo!()
+pub fn read_array<T: FromBytes + IntoBytes>(src: UserAddr, count: usize) -> Result<Vec<T>> {
+    let mut values = try_alloc::vec_with_capacity(count)?;
+    values.resize_with(count, T::new_zeroed);
+    copy_from_user(values.as_mut_slice().as_mut_bytes(), src)?;
+    Ok(values)
 }
 
+/// Strings up to this length are read on the stack first.
+const SHORT_STRING: usize = 256;
+
 /// Reads a NUL-terminated string of at most `max` bytes without its NUL; `too_long` when none was found by then.
-pub fn read_cstr(_src: UserAddr, _max: usize, _too_long: abi::Errno) -> Result<Vec<u8>> {
-    todo!()
+pub fn read_cstr(src: UserAddr, max: usize, too_long: Errno) -> Result<Vec<u8>> {
+    let mut short = [0u8; SHORT_STRING];
+    let first = &mut short[..max.min(SHORT_STRING)];
+    let len = uaccess::raw_strncpy_from_user(first, src.0).ok_or(Errno::EFAULT)?;
+    let found = len < first.len();
+    let mut string = try_alloc::vec_with_capacity(if found { len } else { max })?;
+    string.extend_from_slice(&first[..len]);
+    if found {
+        return Ok(string);
+    }
+    if len == max {
+        return Err(too_long);
+    }
+    string.resize(max, 0);
+    let more =
+        uaccess::raw_strncpy_from_user(&mut string[len..], src.0 + len).ok_or(Errno::EFAULT)?;
+    if len + more == max {
+        return Err(too_long);
+    }
+    string.truncate(len + more);
+    Ok(string)
 }
 
 /// Reads a path (`PATH_MAX`, `ENAMETOOLONG`; an empty path is the caller's business).
 pub fn read_path(src: UserAddr) -> Result<Vec<u8>> {
-    read_cstr(src, 4096, abi::Errno::ENAMETOOLONG)
+    read_cstr(src, 4096, Errno::ENAMETOOLONG)
 }
 
 /// Replaces the word at `addr` if it holds `expected`; what it held. (futex)
-pub fn cmpxchg_u32(_addr: UserAddr, _expected: u32, _new: u32) -> Result<u32> {
-    todo!()
+pub fn cmpxchg_u32(addr: UserAddr, expected: u32, new: u32) -> Result<u32> {
+    uaccess::raw_cmpxchg_user_u32(addr.0, expected, new).ok_or(Errno::EFAULT)
+}
+
+fn complete(left: usize) -> Result<()> {
+    if left == 0 { Ok(()) } else { Err(Errno::EFAULT) }
 }

@@ -21,27 +21,27 @@ use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 pub fn exit_group(status: ExitStatus) -> ! {
     let status = {
         let current = sched::current();
-        current.process.signals.begin_group_exit(status.wait_status().cast_signed())
+        current.process.signals.begin_group_exit(status)
     };
     exit_thread(status)
 }
 
 /// Ends the current thread; `status` is the wait status (`wait(2)`) that the process reports when this is its last thread and
 /// no group exit has set another. The caller holds no reference that would be lost.
-pub fn exit_thread(status: i32) -> ! {
+pub fn exit_thread(status: ExitStatus) -> ! {
     release_resources(status);
     sched::exit_current()
 }
 
 /// All that must be dropped before the thread's last switch, for nothing on its stack is ever dropped after it.
-fn release_resources(status: i32) {
+fn release_resources(status: ExitStatus) {
     let task = sched::current().to_arc();
     let process = Arc::clone(&task.process);
     task.set_flags(TaskFlags::EXITING);
     let last = process.signals.detach(&task);
     if last && process.pid == pid::INIT {
         let code = process.signals.exit_status().unwrap_or(status);
-        panic!("Attempted to kill init! exitcode={code:#010x}");
+        panic!("Attempted to kill init! exitcode={:#010x}", code.wait_status());
     }
     if last {
         process.signals.timers.clear();
@@ -51,7 +51,7 @@ fn release_resources(status: i32) {
     drop(task.fs.replace(None));
     count_out(&task);
     if task.is_leader() {
-        process.leader_status.store(status, Relaxed);
+        process.leader_status.store(status.wait_status(), Relaxed);
     }
     end_thread(&task, &process);
 }
@@ -121,9 +121,11 @@ fn end_process(process: &Arc<Process>) {
     let tree = TREE.lock();
     let orphaned = reparent_children(process, &mut released);
     let own = orphaned_with_stopped_jobs(process, process.parent().as_ref(), Some(process));
-    let status =
-        process.signals.exit_status().unwrap_or_else(|| process.leader_status.load(Relaxed));
-    become_zombie(process, ExitStatus::from_wait_status(status.cast_unsigned()), &mut released);
+    let status = process
+        .signals
+        .exit_status()
+        .unwrap_or_else(|| ExitStatus::from_wait_status(process.leader_status.load(Relaxed)));
+    become_zombie(process, status, &mut released);
     drop(tree);
     process.exit_event.wake_all();
     for group in orphaned.into_iter().chain(own) {
@@ -157,13 +159,7 @@ fn become_zombie(process: &Arc<Process>, status: ExitStatus, released: &mut Vec<
 fn tell_parent(parent: &Arc<Process>, process: &Arc<Process>, status: ExitStatus) -> ChildExit {
     let used = process.rusage();
     let exit_signal = Signal::new(usize::from(process.exit_signal.load(Relaxed)));
-    signal::notify_exit(
-        parent,
-        process,
-        exit_signal,
-        status.wait_status().cast_signed(),
-        (used.user, used.system),
-    )
+    signal::notify_exit(parent, process, exit_signal, status, (used.user, used.system))
 }
 
 /// Gives the children to the nearest living subreaper above, or to init. Zombies among them are announced there.

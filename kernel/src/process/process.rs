@@ -55,7 +55,7 @@ pub struct Process {
     /// Threads that have not come to the end of their exit; the last one ends the process.
     pub(super) unfinished: AtomicUsize,
     /// The leader's wait status, once it has exited: the process's, unless a group exit sets another.
-    pub(super) leader_status: AtomicI32,
+    pub(super) leader_status: AtomicU32,
     /// Set with the report of its end, so that others can ask without the tree's lock.
     pub(super) ended: AtomicBool,
 }
@@ -145,7 +145,7 @@ impl Process {
             group_slot: AtomicUsize::new(0),
             exit_signal: AtomicU8::new(parts.exit_signal),
             unfinished: AtomicUsize::new(0),
-            leader_status: AtomicI32::new(0),
+            leader_status: AtomicU32::new(0),
             ended: AtomicBool::new(false),
         })
     }

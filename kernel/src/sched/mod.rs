@@ -9,7 +9,11 @@ use abi::Result;
 use alloc::{boxed::Box, sync::Arc};
 
 /// A task as the scheduler sees it; lives in [`Task`].
-pub struct TaskSched(());
+pub struct TaskSched {
+    links: lists::Links<Task>,
+    on_cpu: crate::sync::current::OnCpu,
+    held_locks: crate::sync::lock_order::HeldByTask,
+}
 
 /// Whether and how a task sleeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +37,18 @@ pub enum TaskState {
 }
 
 impl TaskSched {
+    /// Its place in a run queue.
+    pub fn links(&self) -> &lists::Links<Task> {
+        &self.links
+    }
+    /// Whether a CPU uses its stack.
+    pub fn on_cpu(&self) -> &crate::sync::current::OnCpu {
+        &self.on_cpu
+    }
+    /// The sleeping locks that it holds (lock order checks).
+    pub fn held_locks(&self) -> &crate::sync::lock_order::HeldByTask {
+        &self.held_locks
+    }
     /// A new task's, with policy, priority and affinity from `parent` (`None`: defaults).
     pub fn new(_parent: Option<&TaskSched>) -> TaskSched {
         todo!()
@@ -65,7 +81,7 @@ impl TaskSched {
 
 /// The task that runs here.
 pub fn current() -> Current {
-    todo!()
+    crate::sync::current::current()
 }
 
 /// Puts a new task on a run queue for the first time.
@@ -170,5 +186,10 @@ pub fn load_averages() -> [u64; 3] {
 
 /// Runnable tasks in the system.
 pub fn runnable_count() -> usize {
+    todo!()
+}
+
+/// Tells that `cpu` kept a grace period waiting for `age` nanoseconds.
+pub fn warn_stall(_cpu: usize, _age: u64) {
     todo!()
 }

@@ -8,13 +8,21 @@ pub struct LockClass {
     pub name: &'static str,
     /// Place in the order; lower is outer.
     pub rank: u16,
+    /// Whether two locks of this class may be held together, in an order that the class's text gives.
+    pub nests: bool,
 }
 
 macro_rules! classes {
-    ($($(#[$doc:meta])* $name:ident = $rank:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $rank:literal $($nests:ident)?;)*) => {$(
         $(#[$doc])*
-        pub static $name: LockClass = LockClass { name: stringify!($name), rank: $rank };
+        pub static $name: LockClass = LockClass {
+            name: stringify!($name),
+            rank: $rank,
+            nests: classes!(@nests $($nests)?),
+        };
     )*};
+    (@nests) => { false };
+    (@nests nests) => { true };
 }
 
 classes! {
@@ -27,33 +35,33 @@ classes! {
     /// Renames between directories, one at a time a file system.
     RENAME = 15;
     /// A directory inode (taken parent before child, else by address).
-    DIRECTORY = 20;
+    DIRECTORY = 20 nests;
     /// Additions of epoll instances to epoll instances.
     EPOLL_NESTING = 26;
     /// The interests of an epoll instance; outer instance before inner. Files are polled under it.
-    EPOLL = 27;
+    EPOLL = 27 nests;
     /// An epoll item's registration.
     EPOLL_ITEM = 28;
     /// Position of an open file.
     FILE_POSITION = 30;
     /// Data and size of an inode.
-    INODE_DATA = 40;
+    INODE_DATA = 40 nests;
     /// Terminal state (termios, line buffer users).
     TTY = 45;
     /// The map of an address space.
-    ADDRESS_SPACE = 50;
+    ADDRESS_SPACE = 50 nests;
     /// One mapping.
-    VMA = 55;
+    VMA = 55 nests;
     /// A page or page-table page.
-    PAGE = 60;
+    PAGE = 60 nests;
     /// A pipe or socket buffer.
-    PIPE = 70;
+    PIPE = 70 nests;
     /// Descriptor table writers.
     FD_TABLE = 75;
     /// A hash bucket of futex waiters.
-    FUTEX = 80;
+    FUTEX = 80 nests;
     /// Dentry tree and hash writers.
-    DENTRY = 82;
+    DENTRY = 82 nests;
     /// Short leaf locks of tables (pid, inode number, ids).
     TABLE = 85;
     /// Terminal buffers filled by interrupts.
@@ -63,21 +71,35 @@ classes! {
     /// A wait queue's list.
     WAIT_QUEUE = 90;
     /// The ready list of an epoll instance, and an item's interest: reached from wake-ups.
-    EPOLL_READY = 92;
+    EPOLL_READY = 92 nests;
     /// The wait queue of an epoll instance, woken from another queue's wake-up.
-    EPOLL_WAIT_QUEUE = 94;
+    EPOLL_WAIT_QUEUE = 94 nests;
     /// The threads of a process.
     THREADS = 95;
     /// Signal state of a process.
     SIGNAL = 100;
+    /// The setting of a process's interval timer.
+    INTERVAL_TIMER = 101;
     /// Signal queue of a thread.
     SIGNAL_TASK = 102;
+    /// What a CPU-time interval timer has left.
+    INTERVAL_TIMER_STATE = 103;
     /// Table of signal actions.
     SIGNAL_HANDLERS = 104;
     /// Counts of queued signals a user.
     SIGNAL_COUNT = 106;
-    /// A run queue.
-    RUN_QUEUE = 110;
+    /// The waiters of a sleeping lock.
+    LOCK_WAITERS = 107;
+    /// The right to wake one task, or to change its priority or affinity.
+    TASK_WAKE = 108;
+    /// A run queue (two: by CPU number).
+    RUN_QUEUE = 110 nests;
+    /// A task's own cells (address space, descriptors), while a reference is taken.
+    TASK_CELL = 112;
+    /// Callbacks that wait for a grace period on one CPU.
+    RCU = 113;
+    /// Writers of sequence-counted data.
+    SEQUENCE = 115;
     /// A timer base.
     TIMER = 120;
     /// A slab cache's node.

@@ -4,6 +4,8 @@
 //! documented order (docs/locking.md); a debug build checks the order at run time.
 
 pub mod class;
+pub mod current;
+pub mod lock_order;
 mod mutex;
 mod per_cpu;
 pub mod poll;
@@ -14,10 +16,13 @@ mod seqlock;
 mod spin_lock;
 mod task_cell;
 mod wait_queue;
+mod waiters;
 
 pub use class::LockClass;
+pub use current::Current;
 pub use mutex::{Mutex, MutexGuard};
-pub use per_cpu::{PerCpu, PreemptGuard};
+pub(crate) use per_cpu::per_cpu;
+pub use per_cpu::{PerCpu, PreemptGuard, padded};
 pub use poll::{PollEvents, PollTable};
 pub use rcu_domain::RcuDomain;
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -26,3 +31,11 @@ pub use spin::{Lazy, Once};
 pub use spin_lock::{IrqSpinLock, IrqSpinLockGuard, SpinLock, SpinLockGuard};
 pub use task_cell::{TaskCell, TaskRef};
 pub use wait_queue::{WaitQueue, Woken};
+
+// The run queues' view of a task; here, because it is a promise that only code with `unsafe` can make.
+// SAFETY: always the same field, which nothing but the lists uses.
+unsafe impl lists::Linked for crate::process::Task {
+    fn links(&self) -> &lists::Links<Self> {
+        self.sched.links()
+    }
+}

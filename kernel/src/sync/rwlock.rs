@@ -1,57 +1,245 @@
 //! A sleeping lock with many readers or one writer; writers are not starved.
+//!
+//! The word counts readers, marks a writer, and marks that somebody waits. While somebody waits, newcomers queue behind, so
+//! the queue is served in order: the one who leaves last hands the lock to the first waiter, or to all readers
+//! up to the first waiting writer.
 
-use super::LockClass;
-use core::ops::{Deref, DerefMut};
+use super::{
+    LockClass, SpinLock, class,
+    lock_order::{self, Holder},
+    wait_queue::interrupted,
+    waiters::{Waiter, WaiterKind, Waiters},
+};
+use crate::{
+    arch::cpu,
+    sched::{self, TaskState},
+};
+use abi::{Errno, Result};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+const WRITER: usize = 1;
+const WAITERS: usize = 2;
+const READER: usize = 4;
+
+/// How often a task looks before it sleeps.
+const SPIN_LIMIT: u32 = 64;
 
 /// Many readers or one writer, across sleeps.
 pub struct RwLock<T: ?Sized> {
     class: &'static LockClass,
-    value: core::cell::UnsafeCell<T>,
+    word: AtomicUsize,
+    waiters: SpinLock<Waiters>,
+    value: UnsafeCell<T>,
 }
 /// Held for reading.
-pub struct RwLockReadGuard<'a, T: ?Sized>(&'a RwLock<T>, core::marker::PhantomData<*const ()>);
+#[must_use]
+pub struct RwLockReadGuard<'a, T: ?Sized>(&'a RwLock<T>, PhantomData<*const ()>);
 /// Held for writing.
-pub struct RwLockWriteGuard<'a, T: ?Sized>(&'a RwLock<T>, core::marker::PhantomData<*const ()>);
+#[must_use]
+pub struct RwLockWriteGuard<'a, T: ?Sized>(&'a RwLock<T>, PhantomData<*const ()>);
 
-// SAFETY: (owner's argument)
+// SAFETY: sending the lock sends the value.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
-// SAFETY: (owner's argument)
+// SAFETY: readers on several CPUs see the value at once (`Sync`), a writer may take it from another task (`Send`).
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 
 impl<T> RwLock<T> {
     /// A free lock around `value`.
     pub const fn new(class: &'static LockClass, value: T) -> Self {
-        Self { class, value: core::cell::UnsafeCell::new(value) }
+        Self {
+            class,
+            word: AtomicUsize::new(0),
+            waiters: SpinLock::new(&class::LOCK_WAITERS, Waiters::new()),
+            value: UnsafeCell::new(value),
+        }
+    }
+    /// Gives the value back.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
     }
 }
 impl<T: ?Sized> RwLock<T> {
     /// Takes it for reading; may sleep.
+    #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        todo!()
+        lock_order::check(self.class, Holder::Task);
+        if !self.try_acquire(WaiterKind::Shared) {
+            // No signal ends an uninterruptible wait.
+            let _ = self.acquire_contended(WaiterKind::Shared, TaskState::Uninterruptible);
+        }
+        lock_order::acquired(self.class, Holder::Task);
+        RwLockReadGuard(self, PhantomData)
     }
     /// Takes it for writing; may sleep.
+    #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        todo!()
+        lock_order::check(self.class, Holder::Task);
+        if !self.try_acquire(WaiterKind::Exclusive) {
+            // As above.
+            let _ = self.acquire_contended(WaiterKind::Exclusive, TaskState::Uninterruptible);
+        }
+        lock_order::acquired(self.class, Holder::Task);
+        RwLockWriteGuard(self, PhantomData)
     }
-    /// Takes it for reading if no writer holds or awaits it.
+    /// Takes it for writing, or `ERESTARTSYS` when a fatal signal comes first.
+    pub fn write_killable(&self) -> Result<RwLockWriteGuard<'_, T>> {
+        lock_order::check(self.class, Holder::Task);
+        if !self.try_acquire(WaiterKind::Exclusive) {
+            self.acquire_contended(WaiterKind::Exclusive, TaskState::Killable)?;
+        }
+        lock_order::acquired(self.class, Holder::Task);
+        Ok(RwLockWriteGuard(self, PhantomData))
+    }
+    /// Takes it for reading if no writer holds or awaits it. Exempt from the lock order: it cannot wait.
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        todo!()
+        self.try_acquire(WaiterKind::Shared).then(|| {
+            lock_order::acquired(self.class, Holder::Task);
+            RwLockReadGuard(self, PhantomData)
+        })
+    }
+    /// Takes it for writing if it is free. Exempt from the lock order: it cannot wait.
+    pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
+        self.try_acquire(WaiterKind::Exclusive).then(|| {
+            lock_order::acquired(self.class, Holder::Task);
+            RwLockWriteGuard(self, PhantomData)
+        })
+    }
+    /// The value, when nobody else can reach it.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    #[inline]
+    fn try_acquire(&self, kind: WaiterKind) -> bool {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            let next = match kind {
+                WaiterKind::Shared if word & (WRITER | WAITERS) == 0 => word + READER,
+                WaiterKind::Exclusive if word == 0 => WRITER,
+                _ => return false,
+            };
+            match self.word.compare_exchange_weak(word, next, Ordering::Acquire, Ordering::Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    #[cold]
+    fn acquire_contended(&self, kind: WaiterKind, state: TaskState) -> Result<()> {
+        if cpu::online_count() > 1 {
+            for _ in 0..SPIN_LIMIT {
+                if self.word.load(Ordering::Relaxed) & WAITERS != 0 {
+                    break;
+                }
+                if self.try_acquire(kind) {
+                    return Ok(());
+                }
+                core::hint::spin_loop();
+            }
+        }
+        let waiter = Waiter::current(kind);
+        let mut waiters = self.waiters.lock();
+        // With `WAITERS` set, whoever leaves comes through the queue, whose lock we hold; and if nobody holds the lock
+        // any more and nobody is before us, it is ours.
+        let word = self.word.fetch_or(WAITERS, Ordering::Relaxed);
+        // SAFETY: it is new; it is removed before this function ends: by the grant, or below.
+        unsafe { waiters.push_back(&waiter) };
+        if word & WRITER == 0 {
+            self.grant(&mut waiters);
+        }
+        drop(waiters);
+        loop {
+            sched::set_state(state);
+            if !waiter.is_linked() {
+                break;
+            }
+            if interrupted(state) {
+                let mut waiters = self.waiters.lock();
+                if !waiter.is_linked() {
+                    break;
+                }
+                // SAFETY: it is in this list.
+                unsafe { waiters.remove(&waiter) };
+                // Those behind may have waited for us alone.
+                self.grant(&mut waiters);
+                sched::set_state(TaskState::Running);
+                return Err(Errno::ERESTARTSYS);
+            }
+            sched::schedule();
+        }
+        sched::set_state(TaskState::Running);
+        // The grant's stores to the word came before it unlinked us (release, acquire).
+        Ok(())
+    }
+
+    /// Hands the lock to the first waiters if its state admits them; keeps `WAITERS` true.
+    fn grant(&self, waiters: &mut Waiters) {
+        while let Some(first) = waiters.first() {
+            let word = self.word.load(Ordering::Acquire);
+            let add = match first.kind() {
+                WaiterKind::Shared if word & WRITER == 0 => READER,
+                WaiterKind::Exclusive if word & !WAITERS == 0 => WRITER,
+                _ => return,
+            };
+            // With `WAITERS` set, nobody enters but through here; those who leave only make more room.
+            self.word.fetch_add(add, Ordering::Acquire);
+            let first = core::ptr::from_ref(first);
+            // SAFETY: it is in this list.
+            unsafe { waiters.grant(first) };
+        }
+        self.word.fetch_and(!WAITERS, Ordering::Relaxed);
+    }
+
+    fn release(&self, held: usize) {
+        lock_order::released(self.class, Holder::Task);
+        let before = self.word.fetch_sub(held, Ordering::Release);
+        // Readers that are not the last leave no room for a writer, and readers do not wait behind readers alone.
+        if before & WAITERS != 0 && (before - held) & !WAITERS == 0 {
+            let mut waiters = self.waiters.lock();
+            self.grant(&mut waiters);
+        }
+    }
+}
+
+impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.release(READER);
+    }
+}
+impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.release(WRITER);
     }
 }
 impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     type Target = T;
+    #[inline]
     fn deref(&self) -> &T {
-        todo!()
+        // SAFETY: held for reading: nobody writes.
+        unsafe { &*self.0.value.get() }
     }
 }
 impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
     type Target = T;
+    #[inline]
     fn deref(&self) -> &T {
-        todo!()
+        // SAFETY: held for writing: nobody else is here.
+        unsafe { &*self.0.value.get() }
     }
 }
 impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        todo!()
+        // SAFETY: held for writing, and the guard is borrowed uniquely.
+        unsafe { &mut *self.0.value.get() }
     }
 }

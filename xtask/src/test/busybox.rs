@@ -99,7 +99,7 @@ fn reference(applets: &[String], base: &Options) -> Result<Results> {
 }
 
 fn run_on(kernel: Kernel, applets: &[String], base: &Options) -> Result<Results> {
-    let mut options = Options { overlay: vec![overlay()?], ..super::on(kernel, base) };
+    let mut options = Options { on: kernel, overlay: vec![overlay()?], ..base.clone() };
     options.timeout = Some(MACHINE_LIMIT);
     options.command = ["sh", "/run/nos/busybox/suite.sh", &APPLET_LIMIT.to_string()]
         .into_iter()

@@ -37,7 +37,7 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
     let mut cases = Vec::new();
     let mut deaths = 0;
     while !left.is_empty() && deaths < MOST_DEATHS {
-        let mut options = Options { overlay: vec![overlay.clone()], ..super::on(kernel, base) };
+        let mut options = Options { on: kernel, overlay: vec![overlay.clone()], ..base.clone() };
         options.timeout = Some(MACHINE_LIMIT);
         options.command = [GUEST_RUNNER, GUEST_FOLDER, &CASE_LIMIT.to_string()]
             .into_iter()

@@ -13,7 +13,15 @@ pub fn check() -> Result<Vec<Case>> {
     lint.args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]);
     let mut format = cargo();
     format.args(["fmt", "--all", "--check"]);
-    Ok(vec![whole("check/format", &mut format)?, whole("check/lint", &mut lint)?])
+    let pages = match crate::syscalls::page(true) {
+        Ok(()) => Verdict::Passed,
+        Err(error) => Verdict::Failed(error.to_string()),
+    };
+    Ok(vec![
+        whole("check/format", &mut format)?,
+        whole("check/lint", &mut lint)?,
+        Case::new("check/generated-pages", pages),
+    ])
 }
 
 /// The unit and property tests of everything that runs on the host.

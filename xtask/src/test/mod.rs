@@ -99,15 +99,6 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     Ok(i32::from(!report.is_clean()))
 }
 
-/// The machine for `kernel`.
-///
-/// Linux is the reference for behaviour, and gets one CPU: with more, under multi-threaded TCG, it
-/// dies at times of a corrupted list.
-fn on(kernel: Kernel, base: &Options) -> Options {
-    let smp = if kernel == Kernel::Linux { 1 } else { base.smp };
-    Options { on: kernel, smp, ..base.clone() }
-}
-
 /// Format and lint alone.
 pub fn check() -> Result<i32> {
     let mut report = Report::default();

@@ -1,7 +1,7 @@
 //! The shell scripts under `tests-ltp/scripts`: what they print on NOS has to be what they print on
 //! Linux, byte for byte.
 //!
-//! A script prints `## NAME` before each command, so that a difference is a case with a name.
+//! A script prints `## NAME` or `# NUMBER` before each command, so that a difference is a case with a name.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn output_on(kernel: Kernel, script: &Path, base: &Options) -> Result<String> {
     let folder = paths::created(overlay.path().join("run/nos"))?;
     fs::copy(script, folder.join("script.sh")).at(script)?;
     let mut options =
-        Options { overlay: vec![overlay.path().to_path_buf()], ..super::on(kernel, base) };
+        Options { on: kernel, overlay: vec![overlay.path().to_path_buf()], ..base.clone() };
     options.timeout = Some(MACHINE_LIMIT);
     options.command = ["sh", "/run/nos/script.sh"].map(String::from).to_vec();
     let name = script.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -57,22 +57,37 @@ fn output_on(kernel: Kernel, script: &Path, base: &Options) -> Result<String> {
 }
 
 /// The sections of a script's output: name and text.
-fn sections(text: &str) -> Vec<(&str, &str)> {
-    text.split("## ")
-        .skip(1)
-        .map(|section| section.split_once('\n').unwrap_or((section, "")))
-        .collect()
+fn sections(text: &str) -> Vec<(String, String)> {
+    let mut sections: Vec<(String, String)> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        match heading(line) {
+            Some(name) => sections.push((name.to_owned(), String::new())),
+            None => {
+                if let Some((_, text)) = sections.last_mut() {
+                    text.push_str(line);
+                }
+            }
+        }
+    }
+    sections
+}
+
+/// `## NAME`, or `# NUMBER`.
+fn heading(line: &str) -> Option<&str> {
+    let name = line.trim_end();
+    let number = |name: &&str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    name.strip_prefix("## ").or_else(|| name.strip_prefix("# ").filter(number))
 }
 
 fn compare(script: &str, linux: &str, nos: &str) -> Vec<Case> {
     let ours: std::collections::HashMap<_, _> = sections(nos).into_iter().collect();
-    let case = |(name, expected): (&str, &str)| {
-        let verdict = match ours.get(name) {
+    let case = |(name, expected): (String, String)| {
+        let verdict = match ours.get(&name) {
             Some(text) if *text == expected => Verdict::Passed,
             Some(_) => Verdict::Failed("prints something else than on Linux".into()),
             None => Verdict::Failed("did not run on NOS".into()),
         };
-        let output = match (&verdict, ours.get(name)) {
+        let output = match (&verdict, ours.get(&name)) {
             (Verdict::Failed(_), Some(text)) => format!("Linux:\n{expected}NOS:\n{text}"),
             _ => String::new(),
         };
@@ -81,7 +96,7 @@ fn compare(script: &str, linux: &str, nos: &str) -> Vec<Case> {
     let mut cases: Vec<_> = sections(linux).into_iter().map(case).collect();
     if let Some(text) = ours.get("end") {
         let verdict = Verdict::Failed("did not end as on Linux".into());
-        cases.push(Case { name: format!("script/{script}"), verdict, output: (*text).into() });
+        cases.push(Case { name: format!("script/{script}"), verdict, output: text.clone() });
     }
     cases
 }

@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::{cpu, features, io, io::msr, irq, paging, trap::vector};
+use super::{cpu, features, io, io::msr, irq, kernel_paging, trap::vector};
 use crate::mm::PhysAddr;
 
 /// Register numbers: their offset in the memory-mapped page over 16.
@@ -71,7 +71,7 @@ pub(super) fn init(first: bool) {
         let x2apic = features::x2apic();
         if !x2apic {
             let page = PhysAddr(base as usize & 0x000f_ffff_ffff_f000);
-            let address = paging::map_device(page, 4096).expect("no memory to map the APIC");
+            let address = kernel_paging::map_device(page, 4096).expect("no memory to map the APIC");
             BASE.store(address as usize, Ordering::Relaxed);
         }
         X2APIC.store(x2apic, Ordering::Relaxed);

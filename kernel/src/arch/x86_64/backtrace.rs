@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::{boot, paging};
+use super::{boot, kernel_paging};
 use crate::mm::PhysAddr;
 
 /// Deepest backtrace shown.
@@ -22,7 +22,10 @@ pub fn frame_pointer() -> usize {
 /// sense.
 pub fn walk(mut frame: usize, mut show: impl FnMut(Symbolized)) {
     for _ in 0..MAX_DEPTH {
-        if frame % 8 != 0 || !paging::is_mapped(frame) || !paging::is_mapped(frame + 15) {
+        if frame % 8 != 0
+            || !kernel_paging::is_mapped(frame)
+            || !kernel_paging::is_mapped(frame + 15)
+        {
             return;
         }
         // SAFETY: both words are mapped kernel memory; a wrong frame pointer shows wrong lines.
@@ -62,8 +65,8 @@ fn symbol(address: usize) -> Option<(&'static str, usize)> {
         symbol_table::{Entry, Type},
     };
     let file = boot::info().kernel_file.clone();
-    let start = paging::phys_to_virt(PhysAddr(file.start));
-    if file.is_empty() || !paging::is_mapped(start as usize) {
+    let start = kernel_paging::phys_to_virt(PhysAddr(file.start));
+    if file.is_empty() || !kernel_paging::is_mapped(start as usize) {
         return None;
     }
     // SAFETY: the loader keeps the kernel's file in memory that is never given away, and the direct

@@ -1,6 +1,6 @@
 //! The I/O APICs: routing of interrupt lines to vectors. The old interrupt controllers are masked.
 
-use super::{cpu, io, irq, paging};
+use super::{cpu, io, irq, kernel_paging};
 use crate::{
     drivers::acpi,
     sync::{SpinLock, class},
@@ -48,7 +48,7 @@ pub(super) fn init() {
     mask_legacy();
     let mut controllers = CONTROLLERS.lock();
     for found in &acpi::madt().io_apics {
-        let Ok(registers) = paging::map_device(found.address, 32) else { continue };
+        let Ok(registers) = kernel_paging::map_device(found.address, 32) else { continue };
         let mut controller =
             Controller { registers: registers as usize, first_line: found.first_line, lines: 0 };
         controller.lines = (controller.read(VERSION) >> 16 & 0xff) + 1;

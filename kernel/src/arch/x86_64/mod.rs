@@ -6,6 +6,7 @@ mod apic;
 pub mod backtrace;
 pub mod boot;
 pub mod clock;
+pub mod copy;
 pub mod cpu;
 mod entry;
 mod extable;
@@ -17,6 +18,7 @@ pub mod io;
 mod ioapic;
 mod ipi;
 pub mod irq;
+pub mod kernel_paging;
 pub mod paging;
 pub mod smp;
 mod start;
@@ -30,7 +32,7 @@ pub use trap::TrapFrame;
 
 /// The kernel's own page tables, with its own permissions; the loader's memory is free afterwards.
 pub fn init_paging() {
-    paging::init();
+    kernel_paging::init();
 }
 
 /// Interrupt controllers and clocks, on the first CPU; needs the ACPI tables.

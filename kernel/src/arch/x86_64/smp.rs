@@ -15,7 +15,7 @@ use super::{
     boot::{self, RegionKind},
     clock, cpu,
     cpu::MAX_CPUS,
-    paging, start,
+    kernel_paging, start,
 };
 use crate::{
     drivers::acpi,
@@ -123,7 +123,7 @@ pub fn start_others(max: usize) {
         crate::pr_warn!("smp: no memory below 1 MiB to start CPUs from");
         return;
     };
-    let Some(root) = paging::identity_root(page) else { return };
+    let Some(root) = kernel_paging::identity_root(page) else { return };
     for (apic_id, index) in others.zip(1..max) {
         cpu::local_of(index).set_apic_id(apic_id);
         let Ok(stack) = KernelStack::new() else {
@@ -177,7 +177,7 @@ fn install(page: usize, root: usize, stack_top: usize, index: usize) {
         entry: start_secondary as *const () as u64,
         index: index as u64,
     };
-    let target = paging::phys_to_virt(PhysAddr(page));
+    let target = kernel_paging::phys_to_virt(PhysAddr(page));
     // SAFETY: the page is memory below 1 MiB that `mm` does not have, mapped in the direct map; the
     // CPU before has left it, as it is online.
     unsafe {

@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::{boot, clock, cpu, features, fpu, gdt, interrupt, paging, uaccess};
+use super::{boot, clock, cpu, features, fpu, gdt, interrupt, kernel_paging, uaccess};
 
 const BOOT_STACK_SIZE: usize = 64 * 1024;
 
@@ -54,7 +54,7 @@ fn set_up_cpu(index: usize) {
     if first {
         uaccess::calibrate();
     } else {
-        paging::use_kernel_root();
+        kernel_paging::use_kernel_root();
     }
     features::set_tsc_aux(index);
 }

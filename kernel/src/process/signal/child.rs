@@ -1,8 +1,11 @@
 //! What a parent is told of its children (`wait(2)`, SIGCHLD).
 
-use super::{ActionFlags, SigInfo, Signal, StopEvent, code};
+use super::{ActionFlags, SigInfo, Signal, StopEvent};
 use crate::{
-    process::{Process, pid},
+    process::{
+        ExitStatus, Process,
+        status::{CLD_CONTINUED, CLD_STOPPED},
+    },
     sync::{PollEvents, rcu},
 };
 use alloc::sync::Arc;
@@ -19,13 +22,13 @@ pub enum ChildExit {
     AutoReap,
 }
 
-/// Tells `parent` that `child` exited with `status` (as `wait(2)` encodes it): sends `signal` (the child's exit signal; none when
+/// Tells `parent` that `child` exited with `status`: sends `signal` (the child's exit signal; none when
 /// `None`) and wakes `wait4(2)`. The child is a zombie already, so that a waiter finds it.
 pub fn notify_exit(
     parent: &Arc<Process>,
     child: &Process,
     signal: Option<Signal>,
-    status: i32,
+    status: ExitStatus,
     times: (u64, u64),
 ) -> ChildExit {
     let mut outcome = ChildExit::Zombie;
@@ -42,11 +45,7 @@ pub fn notify_exit(
         }
     }
     if let Some(signal) = send {
-        let (code, status) = match status & 0x7f {
-            0 => (code::CLD_EXITED, status >> 8 & 0xff),
-            killer if status & 0x80 != 0 => (code::CLD_DUMPED, killer),
-            killer => (code::CLD_KILLED, killer),
-        };
+        let (code, status) = status.child_code();
         send_child_info(parent, child, signal, code, status, times);
     }
     parent.signals.child_wait.wake_all();
@@ -55,13 +54,13 @@ pub fn notify_exit(
 
 /// Tells the parent that `child` stopped or continued, unless it has `SA_NOCLDSTOP`; wakes `wait4(2)`.
 pub(super) fn notify_stop(child: &Arc<Process>, event: StopEvent) {
-    let Some(parent) = pid::find_process(child.parent_pid()) else { return };
+    let Some(parent) = child.parent() else { return };
     let handlers = parent.signals.handlers.load();
     let action = handlers.get(Signal::SIGCHLD);
     if !handlers.is_ignored(Signal::SIGCHLD) && !action.flags.contains(ActionFlags::NOCLDSTOP) {
         let (code, status) = match event {
-            StopEvent::Stopped(signal) => (code::CLD_STOPPED, i32::from(signal.0)),
-            StopEvent::Continued => (code::CLD_CONTINUED, i32::from(Signal::SIGCONT.0)),
+            StopEvent::Stopped(signal) => (CLD_STOPPED, i32::from(signal.0)),
+            StopEvent::Continued => (CLD_CONTINUED, i32::from(Signal::SIGCONT.0)),
         };
         let times = child.leader().map_or((0, 0), |leader| leader.sched.cpu_times());
         send_child_info(&parent, child, Signal::SIGCHLD, code, status, times);

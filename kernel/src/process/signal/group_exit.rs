@@ -1,14 +1,17 @@
 //! The end of all threads at once: `exit_group(2)`, a fatal signal, exec in a process with several threads.
 
 use super::state::{ProcessSignals, State, raise};
-use crate::{process::Task, sched::WakeEvent};
+use crate::{
+    process::{ExitStatus, Task},
+    sched::WakeEvent,
+};
 use abi::{Errno, Result};
 use core::sync::atomic::Ordering;
 
 impl ProcessSignals {
-    /// Orders all threads to exit with `status` (as `wait(2)` encodes it). The first order counts: returns the status with which
+    /// Orders all threads to exit with `status`. The first order counts: returns the status with which
     /// the process really ends. The caller then ends its own thread.
-    pub fn begin_group_exit(&self, status: i32) -> i32 {
+    pub fn begin_group_exit(&self, status: ExitStatus) -> ExitStatus {
         let mut state = self.state.lock();
         // An exec that has killed this thread already decided that the process goes on.
         if state.exit_status.is_none() {
@@ -18,7 +21,7 @@ impl ProcessSignals {
     }
 
     /// The order itself, with the lock held.
-    pub(super) fn order_exit(&self, state: &mut State, status: i32) {
+    pub(super) fn order_exit(&self, state: &mut State, status: ExitStatus) {
         state.exit_status = Some(status);
         self.end_stop(state);
         kill_threads(state, None);

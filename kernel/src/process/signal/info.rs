@@ -17,16 +17,6 @@ pub mod code {
     pub const SI_TIMER: i32 = -2;
     /// `tkill(2)`, `tgkill(2)`.
     pub const SI_TKILL: i32 = -6;
-    /// The child ended by `_exit(2)`.
-    pub const CLD_EXITED: i32 = 1;
-    /// The child was killed.
-    pub const CLD_KILLED: i32 = 2;
-    /// The child was killed and left a core.
-    pub const CLD_DUMPED: i32 = 3;
-    /// The child stopped.
-    pub const CLD_STOPPED: i32 = 5;
-    /// The child continued.
-    pub const CLD_CONTINUED: i32 = 6;
     /// SIGSEGV: nothing is mapped there.
     pub const SEGV_MAPERR: i32 = 1;
     /// SIGSEGV: the mapping forbids the access.

@@ -12,70 +12,88 @@
 //! queues come after all of them, wait queues before, so pollers are woken when the locks are released.
 
 mod action;
+mod alt_stack;
 mod child;
+mod deliver;
+mod frame;
 mod group_exit;
 mod info;
 mod itimer;
 mod mask;
 mod number;
+mod permission;
 mod queue;
 mod restart;
+mod send;
 mod state;
 mod stop;
+mod wait;
 
 pub use action::{Action, ActionFlags, Handlers, SIG_DFL, SIG_IGN, UserAction};
+pub use alt_stack::UserStack;
 pub use child::{ChildExit, notify_exit};
+pub use deliver::deliver;
+pub use frame::sigreturn;
 pub use info::{SigInfo, UserSigInfo, code};
+pub use itimer::{TimerSetting, WhichTimer};
 pub use mask::{MaskChange, change_mask, pending_and_blocked};
 pub use number::{DefaultAction, SIGRTMIN, Signal, SignalSet};
+pub use permission::{kill, kill_thread, queue_to_process, queue_to_thread, signal_process};
 pub use queue::queued_for;
 pub use restart::{restart, restart_with, with_temporary_mask};
+pub use send::{dequeue, force, force_fatal, send_group, send_process, send_task};
 pub use state::{HandlerFork, ProcessSignals, StopEvent, TaskSignals};
+pub use wait::{pause, timed_wait};
 
 use queue::Queue;
 use restart::RestartBlock;
 
-use super::{Process, ProcessGroup, Task};
-use abi::Result;
-use alloc::sync::Arc;
+use crate::{arch::thread::WorkFlags, process::Task, sched, sync::rcu};
+use abi::{Errno, Result};
+use core::sync::atomic::Ordering;
 
 /// Whether a signal (not blocked, or a stop or exit order) ends the current task's interruptible sleep.
-pub fn pending(_task: &Task) -> bool {
-    todo!()
+pub fn pending(task: &Task) -> bool {
+    task.thread.work().contains(WorkFlags::SIGNAL)
 }
 
 /// Whether a fatal signal ends a killable sleep.
-pub fn fatal_pending(_task: &Task) -> bool {
-    todo!()
-}
-
-/// Sends to a process; no permission check.
-pub fn send_process(_process: &Arc<Process>, _info: SigInfo) -> Result<()> {
-    todo!()
-}
-
-/// Sends to a thread; no permission check.
-pub fn send_task(_task: &Arc<Task>, _info: SigInfo) -> Result<()> {
-    todo!()
-}
-
-/// Sends to each process of a group; no permission check (terminals).
-pub fn send_group(_group: &Arc<ProcessGroup>, _info: SigInfo) {
-    todo!()
-}
-
-/// A synchronous fault of the current task: unblocks and delivers, or kills.
-pub fn force(_info: SigInfo) {
-    todo!()
-}
-
-/// Delivers pending signals before the return to user mode: sets up a handler's frame in the user registers, stops,
-/// or ends the process. Called by the exit-to-user work loop with interrupts on.
-pub fn deliver(_frame: &mut crate::arch::TrapFrame) {
-    todo!()
+pub fn fatal_pending(task: &Task) -> bool {
+    pending(task) && task.signals.pending_set().contains(Signal::SIGKILL)
 }
 
 /// How the current task treats a signal that its terminal is about to send (SIGTTIN, SIGTTOU).
-pub fn is_ignored_or_blocked(_signal: Signal) -> bool {
-    todo!()
+pub fn is_ignored_or_blocked(signal: Signal) -> bool {
+    let task = sched::current();
+    task.signals.blocked().contains(signal)
+        || task.process.signals.handlers.get(&rcu::read()).is_ignored(signal)
+}
+
+/// Keeps what a fault's signal frame shows beside the registers: the trap's number and error code, and the address (CR2).
+/// The fault handler calls it before [`force`].
+pub fn record_trap(trap: usize, error: usize, address: usize) {
+    let task = sched::current();
+    for (word, value) in task.signals.trap.iter().zip([trap, error, address]) {
+        word.store(value, Ordering::Relaxed);
+    }
+}
+
+/// `rt_sigaction(2)`: the old action. `EINVAL` for an attempt to change SIGKILL or SIGSTOP.
+pub fn action(signal: Signal, new: Option<Action>) -> Result<Action> {
+    let task = sched::current();
+    let signals = &task.process.signals;
+    let handlers = signals.handlers.load();
+    let Some(new) = new else { return Ok(handlers.get(signal)) };
+    if SignalSet::KERNEL_ONLY.contains(signal) {
+        return Err(Errno::EINVAL);
+    }
+    let mut state = signals.state.lock();
+    let old = handlers.set(signal, new);
+    // POSIX: a pending signal that becomes ignored is discarded, blocked or not.
+    let default_ignored = signal.default_action() == DefaultAction::Ignore;
+    if new.handler == SIG_IGN || new.handler == SIG_DFL && default_ignored {
+        send::flush(signals, &mut state, SignalSet::EMPTY.with(signal));
+    }
+    drop(state);
+    Ok(old)
 }

@@ -11,10 +11,10 @@
 use super::{Handlers, Queue, RestartBlock, Signal, SignalSet, itimer::IntervalTimers};
 use crate::{
     arch::thread::WorkFlags,
-    process::{Pid, Process, Task},
+    process::{ExitStatus, Pid, Process, Task},
     sched::{self, WakeEvent},
     sync::{
-        IrqSpinLock, IrqSpinLockGuard, SpinLock, WaitQueue, class,
+        IrqSpinLock, SpinLock, WaitQueue, class,
         rcu::{self, RcuArc},
     },
 };
@@ -77,12 +77,14 @@ pub(super) struct State {
     pub threads: Vec<Arc<Task>>,
     /// Where the search for a thread to take a signal begins.
     pub next_target: usize,
-    /// The wait status with which all threads exit.
-    pub exit_status: Option<i32>,
+    /// How all threads are to exit.
+    pub exit_status: Option<ExitStatus>,
     /// The thread that runs exec while the others die.
     pub exec: Option<Pid>,
     /// The stop in force or under way.
     pub stop: Option<Stop>,
+    /// How many SIGCONTs were sent: one that comes between the taking of a stop signal and its effect cancels it.
+    pub continues: u32,
     /// How many threads have stopped.
     pub stopped: usize,
     /// What `wait4(2)` has not yet reported.
@@ -130,6 +132,7 @@ impl ProcessSignals {
                     exit_status: None,
                     exec: None,
                     stop: None,
+                    continues: 0,
                     stopped: 0,
                     event: None,
                     notice: None,
@@ -199,7 +202,7 @@ impl ProcessSignals {
     }
 
     /// The status with which the process is told to exit, if it is.
-    pub fn exit_status(&self) -> Option<i32> {
+    pub fn exit_status(&self) -> Option<ExitStatus> {
         self.state.lock().exit_status
     }
 
@@ -231,7 +234,7 @@ impl ProcessSignals {
     }
 
     /// Publishes the process-directed queue's summary after a change.
-    pub(super) fn publish(&self, state: &IrqSpinLockGuard<'_, State>) {
+    pub(super) fn publish(&self, state: &State) {
         self.pending.store(state.queue.set().0, Ordering::SeqCst);
     }
 

@@ -1,0 +1,136 @@
+//! What the kernel knows of each page frame: one [`Page`] a frame, in an array indexed by frame number.
+//!
+//! Fields are atomics, written with plain moves by whoever owns the frame: a free block by its allocator (under the node's lock),
+//! a block that was handed out by its user. Only the reference count is shared.
+
+use super::PAGE_SIZE;
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+
+/// What a frame is used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum PageKind {
+    /// Not the allocator's: firmware, devices, the kernel's image, the initramfs.
+    Reserved = 0,
+    /// Free, in the buddy allocator or on a CPU's list.
+    Free = 1,
+    /// User data or page cache, counted through `Frame`.
+    Counted = 2,
+    /// The kernel's: heap, stacks, page tables.
+    Kernel = 3,
+}
+
+/// What is known of a frame.
+#[repr(C)]
+pub struct Page {
+    /// References: `Frame`s and page-table entries.
+    references: AtomicU32,
+    /// Links of the list that a free block is on.
+    prev: AtomicU32,
+    next: AtomicU32,
+    kind: AtomicU8,
+    /// One more than the order of the free block that starts here; 0: none does.
+    free_order: AtomicU8,
+    /// The NUMA node.
+    node: AtomicU8,
+    /// A lock for the entries of a page-table page.
+    pub(super) lock: AtomicU8,
+}
+
+static PAGES: AtomicPtr<Page> = AtomicPtr::new(core::ptr::null_mut());
+static PAGE_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Installs the array.
+///
+/// # Safety
+/// `pages` points to `count` zeroed entries that live for ever. Called once, before anything else here.
+pub(super) unsafe fn install(pages: *mut Page, count: usize) {
+    PAGES.store(pages, Ordering::Relaxed);
+    PAGE_COUNT.store(count, Ordering::Release);
+}
+
+/// How many frames have an entry: one more than the highest number.
+pub fn count() -> usize {
+    PAGE_COUNT.load(Ordering::Relaxed)
+}
+
+/// A frame's entry. Panics when the number is that of no memory, which is a bug of the kernel.
+#[inline]
+pub fn page(frame: u32) -> &'static Page {
+    let (pages, count) = (PAGES.load(Ordering::Relaxed), PAGE_COUNT.load(Ordering::Relaxed));
+    assert!((frame as usize) < count, "frame {frame:#x} is not memory");
+    // SAFETY: the array has `count` entries and lives for ever; all fields are atomics.
+    unsafe { &*pages.add(frame as usize) }
+}
+
+impl Page {
+    /// What the frame is used for.
+    #[inline]
+    pub fn kind(&self) -> PageKind {
+        match self.kind.load(Ordering::Relaxed) {
+            1 => PageKind::Free,
+            2 => PageKind::Counted,
+            3 => PageKind::Kernel,
+            _ => PageKind::Reserved,
+        }
+    }
+    /// Changes it.
+    #[inline]
+    pub fn set_kind(&self, kind: PageKind) {
+        self.kind.store(kind as u8, Ordering::Relaxed);
+    }
+    /// The NUMA node that the frame is on.
+    #[inline]
+    pub fn node(&self) -> usize {
+        usize::from(self.node.load(Ordering::Relaxed))
+    }
+    /// The reference count.
+    #[inline]
+    pub fn references(&self) -> &AtomicU32 {
+        &self.references
+    }
+    /// The next frame of a list that its owner keeps.
+    #[inline]
+    pub fn next(&self) -> u32 {
+        self.next.load(Ordering::Relaxed)
+    }
+    /// Links a frame to the next.
+    #[inline]
+    pub fn set_next(&self, next: u32) {
+        self.next.store(next, Ordering::Relaxed);
+    }
+}
+
+/// The frames of one NUMA node, as its buddy allocator sees them.
+pub(super) struct NodeTable(pub(super) u8);
+
+impl buddy::FrameTable for NodeTable {
+    fn free_order(&self, frame: u32) -> Option<u8> {
+        if frame as usize >= count() {
+            return None;
+        }
+        let page = page(frame);
+        if page.node.load(Ordering::Relaxed) != self.0 {
+            return None;
+        }
+        page.free_order.load(Ordering::Relaxed).checked_sub(1)
+    }
+    fn set_free_order(&self, frame: u32, order: Option<u8>) {
+        page(frame).free_order.store(order.map_or(0, |order| order + 1), Ordering::Relaxed);
+    }
+    fn links(&self, frame: u32) -> (u32, u32) {
+        let page = page(frame);
+        (page.prev.load(Ordering::Relaxed), page.next())
+    }
+    fn set_prev(&self, frame: u32, prev: u32) {
+        page(frame).prev.store(prev, Ordering::Relaxed);
+    }
+    fn set_next(&self, frame: u32, next: u32) {
+        page(frame).set_next(next);
+    }
+}
+
+/// Bytes that the array takes for memory up to `end`.
+pub(super) const fn array_size(end: usize) -> usize {
+    (end.div_ceil(PAGE_SIZE) * size_of::<Page>()).next_multiple_of(PAGE_SIZE)
+}

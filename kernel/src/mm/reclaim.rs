@@ -1,0 +1,144 @@
+//! What is done when memory is short: caches shrink, CPUs give back the pages on their lists, and at last the OOM killer chooses.
+//!
+//! User allocations ([`obtain`]) never touch the reserve. The kernel's own ([`retry_kernel`]) may use it up, but they too let caches shrink
+//! first when they may sleep.
+
+use super::{heap, kernel_stack, node, node::Purpose, oom};
+use crate::{
+    arch::{cpu, irq},
+    process::signal,
+    sched,
+    sync::{Once, SpinLock, class},
+    time,
+};
+use abi::{Errno, Result};
+use alloc::sync::Arc;
+use arrayvec::ArrayVec;
+use core::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// A cache that can give memory back.
+pub trait Shrinker: Send + Sync {
+    /// How many pages it could free at best.
+    fn reclaimable(&self) -> usize;
+    /// Frees up to `target` pages; how many it did free. Called by tasks that may hold sleeping locks of any kind: it only tries for
+    /// locks, never waits for one, and should not allocate.
+    fn shrink(&self, target: usize) -> usize;
+}
+
+const MAX_SHRINKERS: usize = 16;
+
+static SHRINKERS: SpinLock<ArrayVec<Arc<dyn Shrinker>, MAX_SHRINKERS>> =
+    SpinLock::new(&class::TABLE, ArrayVec::new_const());
+
+/// Somebody is shrinking caches; others need not.
+static SHRINKING: AtomicBool = AtomicBool::new(false);
+
+/// Adds a cache to those that shrink when memory is short. At start-up only.
+pub fn register_shrinker(shrinker: Arc<dyn Shrinker>) {
+    SHRINKERS.lock().push(shrinker);
+}
+
+/// Pages that caches could give back.
+pub fn reclaimable() -> usize {
+    shrinkers().iter().map(|shrinker| shrinker.reclaimable()).sum()
+}
+
+fn shrinkers() -> ArrayVec<Arc<dyn Shrinker>, MAX_SHRINKERS> {
+    SHRINKERS.lock().clone()
+}
+
+/// Whether the running code may sleep.
+fn may_sleep() -> bool {
+    irq::preempt_count() == 0 && irq::enabled() && !cpu::current_task().is_null()
+}
+
+/// Lets caches give up to `target` pages back; how many pages came.
+fn shrink_caches(target: usize) -> usize {
+    if SHRINKING.swap(true, Ordering::Acquire) {
+        return 0;
+    }
+    let mut freed = 0;
+    for shrinker in shrinkers() {
+        if freed < target {
+            freed += shrinker.shrink(target - freed);
+        }
+    }
+    freed += heap::shrink();
+    freed += kernel_stack::shrink();
+    cpu::call_on(cpu::CpuMask(u64::MAX), &node::drain_here);
+    node::drain_here();
+    node::drain_zeroed();
+    SHRINKING.store(false, Ordering::Release);
+    freed
+}
+
+/// Pages to free at once.
+const SHRINK_TARGET: usize = 256;
+/// How often an allocation waits for memory before it fails.
+const ROUNDS: usize = 20;
+/// How long it waits each time.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A frame for user space: `attempt` is tried until it succeeds, memory cannot be had (`ENOMEM`), or this task is to die.
+#[inline]
+pub(super) fn obtain(attempt: impl Fn(Purpose) -> Option<u32>) -> Result<u32> {
+    match attempt(Purpose::User) {
+        Some(frame) => Ok(frame),
+        None => obtain_slow(&attempt),
+    }
+}
+
+#[cold]
+fn obtain_slow(attempt: &dyn Fn(Purpose) -> Option<u32>) -> Result<u32> {
+    if !may_sleep() {
+        return Err(Errno::ENOMEM);
+    }
+    for _ in 0..ROUNDS {
+        let freed = shrink_caches(SHRINK_TARGET);
+        if let Some(frame) = attempt(Purpose::User) {
+            return Ok(frame);
+        }
+        let current = sched::current();
+        if signal::fatal_pending(&current) {
+            // The dying may use the reserve: it is what ends them.
+            return attempt(Purpose::Kernel).ok_or(Errno::ENOMEM);
+        }
+        if freed == 0 {
+            oom::kill();
+            pause();
+        }
+        if let Some(frame) = attempt(Purpose::User) {
+            return Ok(frame);
+        }
+    }
+    Err(Errno::ENOMEM)
+}
+
+/// An allocation of the kernel's own that failed: tried again after caches have shrunk.
+#[cold]
+pub(super) fn retry_kernel<R>(attempt: impl Fn() -> Option<R>) -> Option<R> {
+    if !may_sleep() {
+        return None;
+    }
+    for _ in 0..ROUNDS {
+        let freed = shrink_caches(SHRINK_TARGET);
+        if let Some(result) = attempt() {
+            return Some(result);
+        }
+        // Free memory in pieces too small for the request is no reason to kill anybody.
+        if freed == 0 && node::free_pages() > node::reserve() {
+            return None;
+        }
+        pause();
+    }
+    attempt()
+}
+
+/// Lets others run, those who were told to die above all.
+fn pause() {
+    sched::set_state(sched::TaskState::Uninterruptible);
+    sched::schedule_until(Some(time::monotonic().after(PAUSE)));
+}

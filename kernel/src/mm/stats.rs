@@ -1,0 +1,85 @@
+//! Memory statistics: counters on each CPU, summed when somebody asks.
+
+use super::{heap, node, reclaim};
+use crate::arch::cpu;
+use core::sync::atomic::{AtomicIsize, Ordering};
+
+/// What is counted, in pages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub enum Counter {
+    /// Pages of files in memory.
+    PageCache,
+    /// Those of them that have no file behind them: tmpfs and shared anonymous memory.
+    Shmem,
+    /// Private memory of processes.
+    Anonymous,
+    /// Page-table pages.
+    PageTables,
+    /// Kernel stacks, pooled ones included.
+    KernelStacks,
+    /// Pages of files that page tables map.
+    Mapped,
+    /// What processes may come to use: see overcommit.
+    Committed,
+}
+
+const COUNTERS: usize = Counter::Committed as usize + 1;
+
+#[repr(align(128))]
+struct CpuCounters([AtomicIsize; COUNTERS]);
+
+static CPUS: [CpuCounters; cpu::MAX_CPUS] =
+    [const { CpuCounters([const { AtomicIsize::new(0) }; COUNTERS]) }; cpu::MAX_CPUS];
+
+impl Counter {
+    /// Counts `pages` more (or fewer).
+    #[inline]
+    pub fn add(self, pages: isize) {
+        // Should this task move to another CPU in between, it counts on the old one's line: right, only slower.
+        CPUS[cpu::id()].0[self as usize].fetch_add(pages, Ordering::Relaxed);
+    }
+
+    /// The sum over all CPUs.
+    pub fn sum(self) -> usize {
+        let sum: isize = CPUS.iter().map(|cpu| cpu.0[self as usize].load(Ordering::Relaxed)).sum();
+        // The lines are read one after the other: a sum in motion may be below zero.
+        usize::try_from(sum).unwrap_or(0)
+    }
+}
+
+/// What `/proc/meminfo` and `sysinfo(2)` show, in pages.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct MemoryStats {
+    pub total: usize,
+    pub free: usize,
+    pub available: usize,
+    pub page_cache: usize,
+    pub shmem: usize,
+    pub anonymous: usize,
+    pub slab: usize,
+    pub page_tables: usize,
+    pub kernel_stacks: usize,
+    pub mapped: usize,
+    pub committed: usize,
+}
+
+impl MemoryStats {
+    /// The figures now.
+    pub fn now() -> MemoryStats {
+        let free = node::free_pages();
+        MemoryStats {
+            total: node::total(),
+            free,
+            available: (free + reclaim::reclaimable()).saturating_sub(node::reserve()),
+            page_cache: Counter::PageCache.sum(),
+            shmem: Counter::Shmem.sum(),
+            anonymous: Counter::Anonymous.sum(),
+            slab: heap::slab_pages(),
+            page_tables: Counter::PageTables.sum(),
+            kernel_stacks: Counter::KernelStacks.sum(),
+            mapped: Counter::Mapped.sum(),
+            committed: Counter::Committed.sum(),
+        }
+    }
+}
