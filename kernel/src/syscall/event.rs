@@ -5,12 +5,13 @@ use crate::{
     fs::{
         FdTable, File, OpenFlags,
         event::{
-            eventfd,
+            eventfd, signalfd,
             timerfd::{self, Setting, TimerClock},
         },
         pipe,
     },
     mm::{UserAddr, user},
+    process::signal::SignalSet,
     sched,
     time::Timespec,
 };
@@ -23,6 +24,8 @@ calls! {
     pipe2 => pipe2;
     eventfd => eventfd;
     eventfd2 => eventfd2;
+    signalfd => signalfd;
+    signalfd4 => signalfd4;
     timerfd_create => timerfd_create;
     timerfd_settime => timerfd_settime;
     timerfd_gettime => timerfd_gettime;
@@ -108,6 +111,29 @@ fn eventfd2(args: &[usize; 6]) -> Result<usize> {
     let flags = creation_flags(args[1] & !(general::EFD_SEMAPHORE as usize), OpenFlags::empty())?;
     let file = eventfd::new_eventfd(args[0] as u32, semaphore, flags & OpenFlags::NONBLOCK)?;
     install(file, flags.contains(OpenFlags::CLOEXEC))
+}
+
+/// `signalfd(2)`, the call without flags.
+fn signalfd(args: &[usize; 6]) -> Result<usize> {
+    signalfd4(&[args[0], args[1], args[2], 0, 0, 0])
+}
+
+/// `signalfd(2)`: a new file, or another set for the one given.
+fn signalfd4(args: &[usize; 6]) -> Result<usize> {
+    let flags = creation_flags(args[3], OpenFlags::empty())?;
+    if args[2] != size_of::<u64>() {
+        return Err(Errno::EINVAL);
+    }
+    let set = SignalSet(user::read(UserAddr(args[1]))?);
+    let fd = args[0] as i32;
+    if fd == -1 {
+        let file = signalfd::new_signalfd(set, flags & OpenFlags::NONBLOCK)?;
+        return install(file, flags.contains(OpenFlags::CLOEXEC));
+    }
+    let current = sched::current();
+    let files = current.files.borrow();
+    signalfd::change(&*files.get(fd)?, set)?;
+    Ok(args[0])
 }
 
 /// `timerfd_create(2)`.

@@ -1,6 +1,7 @@
 //! Event files: counters and timers behind descriptors.
 
 pub mod eventfd;
+pub mod signalfd;
 pub mod timerfd;
 
 use super::{IoSink, IoSource};
