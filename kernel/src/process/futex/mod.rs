@@ -14,7 +14,7 @@ mod robust;
 mod wait;
 mod wake;
 
-pub use robust::{RobustList, clear_child_tid, exit_robust};
+pub use robust::{RobustList, clear_child_tid, exit_robust_list};
 pub use wait::{Deadline, wait};
 pub use wake::{OpCode, Requeue, requeue, wake, wake_op};
 

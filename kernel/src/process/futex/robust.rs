@@ -37,7 +37,7 @@ enum Position {
 
 /// Marks the locks that the current task still holds as owned by a dead thread, and wakes a waiter of each. exit and exec call
 /// it while the address space is still there.
-pub fn exit_robust(task: &Task) {
+pub fn exit_robust_list(task: &Task) {
     let head = UserAddr(task.robust_list.swap(0, Ordering::Relaxed));
     if !head.is_null() {
         // The list is the program's: where it is broken, the walk ends.

@@ -1,6 +1,10 @@
 //! `FUTEX_WAIT`, `FUTEX_WAIT_BITSET`.
 
-use super::{Bitset, Key, Sharing, bucket::{self, Waiter}, fault_in};
+use super::{
+    Bitset, Key, Sharing,
+    bucket::{self, Waiter},
+    fault_in,
+};
 use crate::{
     mm::{UserAddr, user},
     process::signal,
