@@ -70,14 +70,9 @@ pub(super) fn leave_address_space(task: &Arc<Task>) {
 /// What other users of the address space are told before a thread leaves it.
 pub(super) fn say_goodbye(task: &Arc<Task>) {
     futex::exit_robust_list(task);
-    let word = task.clear_child_tid.swap(0, Relaxed);
     // Alone in its memory there is nobody to tell; and a program that dies of a fault keeps what a core dump would show.
-    let shared = task.mm.load().is_some_and(|mm| Arc::strong_count(&mm) > 2);
-    if word != 0 && shared {
-        let address = mm::UserAddr(word);
-        if mm::user::write(address, &0u32).is_ok() {
-            let _ = futex::wake(address, 1);
-        }
+    if task.mm.load().is_some_and(|mm| Arc::strong_count(&mm) > 2) {
+        futex::clear_child_tid(task);
     }
 }
 
