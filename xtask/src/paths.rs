@@ -16,6 +16,11 @@ pub fn target() -> Result<PathBuf> {
     created(root().join("target/nos"))
 }
 
+/// The file `name` among the logs of this build.
+pub fn log(name: &str) -> Result<PathBuf> {
+    Ok(created(target()?.join("logs"))?.join(name))
+}
+
 /// The folder that survives `cargo clean`: downloads and programs built from them.
 ///
 /// `$NOS_CACHE`, else `$XDG_CACHE_HOME/nos`, else `~/.cache/nos`.

@@ -158,6 +158,13 @@ pub struct Outcome {
     pub log: PathBuf,
 }
 
+impl Outcome {
+    /// The end of what the kernel said.
+    pub fn last_words(&self) -> String {
+        last_words(&self.log)
+    }
+}
+
 /// Boots, runs the command or a shell, and returns the status to exit with.
 pub fn vm(options: &Options) -> Result<i32> {
     let prepared = Prepared::new(options)?;
@@ -173,7 +180,7 @@ pub fn vm(options: &Options) -> Result<i32> {
         Ending::TimedOut => eprintln!("the time limit was reached"),
         Ending::Panicked => {
             eprintln!("{} stopped before the command ended; its last words:", options.on.name());
-            eprintln!("{}", prepared.last_words());
+            eprintln!("{}", last_words(&prepared.log));
         }
     }
     Ok(ending.code())
@@ -181,10 +188,37 @@ pub fn vm(options: &Options) -> Result<i32> {
 
 /// Boots, runs the command, and keeps what it printed.
 pub fn run(options: &Options) -> Result<Outcome> {
+    run_into(options, std::io::sink())
+}
+
+/// The same, writing what it prints into the file `copy` too, as it comes.
+pub fn run_logged(options: &Options, copy: &Path) -> Result<Outcome> {
+    run_into(options, fs::File::create(copy).at(copy)?)
+}
+
+fn run_into(options: &Options, copy: impl Write + Send) -> Result<Outcome> {
     let prepared = Prepared::new(options)?;
-    let mut output = Vec::new();
-    let ending = prepared.run(&mut output)?;
-    Ok(Outcome { ending, output, log: prepared.log.clone() })
+    let mut tee = Tee { kept: Vec::new(), copy };
+    let ending = prepared.run(&mut tee)?;
+    Ok(Outcome { ending, output: tee.kept, log: prepared.log.clone() })
+}
+
+/// Keeps what is written, and writes it on.
+struct Tee<W> {
+    kept: Vec<u8>,
+    copy: W,
+}
+
+impl<W: Write> Write for Tee<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.kept.extend_from_slice(bytes);
+        self.copy.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.copy.flush()
+    }
 }
 
 /// A machine whose files are all in place.
@@ -208,11 +242,7 @@ impl<'a> Prepared<'a> {
         let work = tempfile::tempdir().at(std::env::temp_dir())?;
         let log = match &options.log {
             Some(path) => path.clone(),
-            None => paths::created(paths::target()?.join("logs"))?.join(format!(
-                "{}-{}.log",
-                options.on.name(),
-                std::process::id()
-            )),
+            None => paths::log(&format!("{}-{}.log", options.on.name(), std::process::id()))?,
         };
         let job = job(options)?;
         let mut archives = vec![rootfs::archive()?];
@@ -355,11 +385,11 @@ impl<'a> Prepared<'a> {
         }
         qemu
     }
+}
 
-    fn last_words(&self) -> String {
-        let log = fs::read(&self.log).unwrap_or_default();
-        process::last_lines(&String::from_utf8_lossy(&log), LAST_WORDS)
-    }
+fn last_words(log: &Path) -> String {
+    let log = fs::read(log).unwrap_or_default();
+    process::last_lines(&String::from_utf8_lossy(&log), LAST_WORDS)
 }
 
 impl Options {

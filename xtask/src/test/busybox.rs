@@ -107,11 +107,9 @@ fn run_on(kernel: Kernel, applets: &[String], base: &Options) -> Result<Results>
         .chain(applets.iter().cloned())
         .collect();
     let _progress = progress::spinner(format!("busybox's tests on {}", kernel.name()));
-    let outcome = vm::run(&options)?;
+    let copy = paths::log(&format!("busybox-{}.txt", kernel.name()))?;
+    let outcome = vm::run_logged(&options, &copy)?;
     let text = String::from_utf8_lossy(&outcome.output);
-    let copy = paths::created(paths::target()?.join("logs"))?
-        .join(format!("busybox-{}.txt", kernel.name()));
-    fs::write(&copy, &outcome.output).at(&copy)?;
     let results = parse(&text);
     if kernel == Kernel::Linux && outcome.ending != Ending::Status(0) {
         return Err(Error::Format(format!(
@@ -120,10 +118,9 @@ fn run_on(kernel: Kernel, applets: &[String], base: &Options) -> Result<Results>
         )));
     }
     if outcome.ending != Ending::Status(0) {
-        let log = fs::read(&outcome.log).unwrap_or_default();
         eprintln!("the suite did not finish on NOS ({:?}):", outcome.ending);
         eprintln!("{}", process::last_lines(&text, 10));
-        eprintln!("{}", process::last_lines(&String::from_utf8_lossy(&log), 30));
+        eprintln!("{}", outcome.last_words());
     }
     Ok(results)
 }

@@ -4,14 +4,14 @@
 //! with the next one.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 
 use super::results::{Case, Verdict};
 use super::tap;
 use crate::error::{AtPath, Error, Result};
-use crate::vm::{self, Ending, Kernel, Options};
-use crate::{paths, process, progress, rootfs};
+use crate::vm::{self, Ending, Kernel, Options, Outcome};
+use crate::{paths, progress, rootfs};
 
 /// Where the overlay puts runner and cases.
 const GUEST_FOLDER: &str = "/run/nos/cases";
@@ -45,7 +45,8 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
             .chain(left.iter().cloned())
             .collect();
         let _progress = progress::spinner(format!("{} cases on {}", left.len(), kernel.name()));
-        let outcome = vm::run(&options)?;
+        let outcome =
+            vm::run_logged(&options, &paths::log(&format!("guest-{}.tap", kernel.name()))?)?;
         let tap = tap::parse(&String::from_utf8_lossy(&outcome.output));
         let finished = tap.cases.len();
         cases.extend(tap.cases);
@@ -56,7 +57,7 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
         deaths += 1;
         let name = tap.unfinished.unwrap_or_else(|| left[finished.min(left.len() - 1)].clone());
         left = left.split_off(left.iter().position(|one| *one == name).map_or(1, |at| at + 1));
-        cases.push(dead(name, outcome.ending, &outcome.log));
+        cases.push(dead(name, &outcome));
     }
     for name in left {
         cases.push(Case::new(name, Verdict::Failed("not run: the kernel died too often".into())));
@@ -68,15 +69,13 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
 }
 
 /// The case that was running when the machine stopped.
-fn dead(name: String, ending: Ending, log: &Path) -> Case {
-    let why = match ending {
+fn dead(name: String, outcome: &Outcome) -> Case {
+    let why = match outcome.ending {
         Ending::TimedOut => "the machine ran out of time",
         Ending::Panicked => "the kernel stopped",
         Ending::Status(_) => "the runner ended early",
     };
-    let words = fs::read(log).unwrap_or_default();
-    let output = process::last_lines(&String::from_utf8_lossy(&words), 30);
-    Case { name, verdict: Verdict::Failed(why.into()), output }
+    Case { name, verdict: Verdict::Failed(why.into()), output: outcome.last_words() }
 }
 
 fn cases_folder() -> PathBuf {

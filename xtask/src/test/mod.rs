@@ -4,6 +4,7 @@
 //! * [`guest`]: the conformance cases on NOS and on Linux
 //! * [`busybox`]: busybox's own suite, NOS against Linux
 //! * [`script`]: a long shell script whose output has to be the same on both
+//! * [`smoke`]: whole machines: CPU counts, exit statuses, hostile loads
 //! * [`results`], [`tap`]: what they report
 
 mod busybox;
@@ -11,6 +12,7 @@ mod guest;
 mod host;
 mod results;
 mod script;
+mod smoke;
 mod tap;
 
 use crate::error::Result;
@@ -30,6 +32,8 @@ pub enum Stage {
     Guest,
     /// busybox's own suite.
     Busybox,
+    /// Whole machines: CPU counts, exit statuses, hostile loads.
+    Smoke,
     /// A script whose output must be Linux's.
     Script,
 }
@@ -82,6 +86,14 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
             if arguments.on.is_none_or(|only| only == kernel) {
                 let cases = guest::run(kernel, arguments.only.as_deref(), &base)?;
                 report.stage(&format!("guest cases on {}", kernel.name()), cases);
+            }
+        }
+    }
+    if wanted(Stage::Smoke) {
+        for kernel in [Kernel::Linux, Kernel::Nos] {
+            if arguments.on.is_none_or(|only| only == kernel) {
+                let cases = smoke::run(kernel, arguments.only.as_deref(), &base)?;
+                report.stage(&format!("whole machines on {}", kernel.name()), cases);
             }
         }
     }

@@ -45,11 +45,9 @@ fn output_on(kernel: Kernel, script: &Path, base: &Options) -> Result<String> {
     options.command = ["sh", "/run/nos/script.sh"].map(String::from).to_vec();
     let name = script.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let _progress = progress::spinner(format!("{name} on {}", kernel.name()));
-    let outcome = vm::run(&options)?;
+    let copy = paths::log(&format!("{name}-{}.txt", kernel.name()))?;
+    let outcome = vm::run_logged(&options, &copy)?;
     let mut text = String::from_utf8_lossy(&outcome.output).into_owned();
-    let copy = paths::created(paths::target()?.join("logs"))?
-        .join(format!("{name}-{}.txt", kernel.name()));
-    fs::write(&copy, &text).at(&copy)?;
     if !matches!(outcome.ending, Ending::Status(0)) {
         text.push_str(&format!("\n## end\n{:?}\n", outcome.ending));
     }

@@ -1,0 +1,130 @@
+//! Whole machines: CPU counts, exit statuses, hostile loads, boots in a row.
+
+use super::results::{Case, Verdict};
+use crate::error::Result;
+use crate::progress;
+use crate::vm::{self, Ending, Kernel, Options};
+
+/// The time limit of one machine, in seconds.
+const MACHINE_LIMIT: u64 = 120;
+/// Boots in a row.
+const BOOTS: u32 = 10;
+
+/// One machine and what it has to come to.
+struct Check {
+    name: &'static str,
+    smp: u32,
+    mem: &'static str,
+    script: &'static str,
+    output: &'static str,
+    status: i32,
+}
+
+/// Everybody starts two of themselves; the shell that started it all has to get a word in afterwards.
+const FORK_BOMB: &str = "\
+ulimit -u 4000
+(bomb() { bomb | bomb & }; bomb) >/dev/null 2>&1 &
+sleep 5
+n=0
+while [ $n -lt 50 ] && ! (exit 0) 2>/dev/null; do n=$((n + 1)); usleep 100000; done
+kill -9 -1 2>/dev/null
+wait 2>/dev/null
+echo survived";
+
+/// A program that touches all the memory there is dies; the shell does not.
+const MEMORY_HOG: &str = "\
+awk 'BEGIN { x = \"0123456789abcdef\"; while (1) x = x x }' >/dev/null 2>&1
+[ $? -ne 0 ] && echo ended
+tail -c 1000000000 /dev/zero >/dev/null 2>&1
+[ $? -ne 0 ] && echo ended
+echo survived";
+
+const CHECKS: [Check; 10] = [
+    Check { name: "one_cpu", smp: 1, script: "nproc", output: "1\n", ..Check::USUAL },
+    Check { name: "two_cpus", smp: 2, script: "nproc", output: "2\n", ..Check::USUAL },
+    Check { name: "four_cpus", smp: 4, script: "nproc", output: "4\n", ..Check::USUAL },
+    Check { name: "eight_cpus", smp: 8, script: "nproc", output: "8\n", ..Check::USUAL },
+    Check { name: "exit_status", script: "exit 42", status: 42, ..Check::USUAL },
+    Check { name: "death_by_signal", script: "kill -9 $$", status: 137, ..Check::USUAL },
+    Check { name: "orphans_are_reaped", script: ORPHANS, output: "0\n", ..Check::USUAL },
+    Check {
+        name: "mounts",
+        script: MOUNTS,
+        output: "/dev /dev/pts /proc /sys /tmp \n",
+        ..Check::USUAL
+    },
+    Check {
+        name: "memory_hog",
+        mem: "256M",
+        script: MEMORY_HOG,
+        output: "ended\nended\nsurvived\n",
+        ..Check::USUAL
+    },
+    Check {
+        name: "fork_bomb",
+        mem: "256M",
+        script: FORK_BOMB,
+        output: "survived\n",
+        ..Check::USUAL
+    },
+];
+
+const ORPHANS: &str = "sh -c 'sleep 0.1 & sleep 0.1 & exit'; sleep 0.5; ps -o stat | grep -c Z; :";
+const MOUNTS: &str =
+    "for m in /dev /dev/pts /proc /sys /tmp; do mountpoint -q $m && printf '%s ' $m; done; echo";
+
+impl Check {
+    const USUAL: Self = Self { name: "", smp: 1, mem: "1G", script: "", output: "", status: 0 };
+
+    fn run(&self, kernel: Kernel, base: &Options) -> Result<Case> {
+        let options = Options {
+            on: kernel,
+            smp: self.smp,
+            mem: self.mem.into(),
+            timeout: Some(MACHINE_LIMIT),
+            command: ["sh", "-c", self.script].map(String::from).to_vec(),
+            ..base.clone()
+        };
+        let _progress = progress::spinner(format!("{} on {}", self.name, kernel.name()));
+        let outcome = vm::run(&options)?;
+        let output = String::from_utf8_lossy(&outcome.output).into_owned();
+        let verdict = match outcome.ending {
+            Ending::TimedOut => Verdict::Failed("ran out of time".into()),
+            Ending::Panicked => Verdict::Failed("the kernel stopped".into()),
+            Ending::Status(status) if status != self.status => {
+                Verdict::Failed(format!("exit status {status}, not {}", self.status))
+            }
+            Ending::Status(_) if output != self.output => {
+                Verdict::Failed(format!("printed {output:?}, not {:?}", self.output))
+            }
+            Ending::Status(_) => Verdict::Passed,
+        };
+        let output = match (&verdict, outcome.ending) {
+            (Verdict::Failed(_), _) => outcome.last_words(),
+            _ => String::new(),
+        };
+        Ok(Case { name: format!("smoke/{}/{}", kernel.name(), self.name), verdict, output })
+    }
+}
+
+/// Runs the machines on `kernel`.
+pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Case>> {
+    let wanted = |name: &str| only.is_none_or(|pattern| super::matches(pattern, name));
+    let mut cases = Vec::new();
+    for check in CHECKS.iter().filter(|check| wanted(check.name)) {
+        cases.push(check.run(kernel, base)?);
+    }
+    if kernel == Kernel::Nos && wanted("boots_in_a_row") {
+        for _ in 0..BOOTS {
+            let check = Check {
+                name: "boots_in_a_row",
+                smp: 2,
+                script: "echo up",
+                output: "up\n",
+                ..Check::USUAL
+            };
+            cases.push(check.run(kernel, base)?);
+        }
+    }
+    Ok(cases)
+}
