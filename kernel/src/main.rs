@@ -19,6 +19,7 @@ mod mm;
 mod panic;
 mod params;
 mod process;
+mod random;
 mod sched;
 mod sync;
 mod syscall;

@@ -108,6 +108,8 @@ classes! {
     FRAME = 140;
     /// The kernel log's records: taken under any lock, as anybody may print.
     KERNEL_LOG = 145;
+    /// The random number generator.
+    RANDOM = 147;
     /// Serial port registers.
     SERIAL = 150;
 }

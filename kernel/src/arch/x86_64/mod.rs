@@ -20,6 +20,7 @@ mod ipi;
 pub mod irq;
 pub mod kernel_paging;
 pub mod paging;
+pub mod random;
 pub mod smp;
 mod start;
 pub mod stop;
