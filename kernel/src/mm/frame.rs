@@ -117,6 +117,13 @@ impl Frame {
         }
     }
 
+    /// Copies part of another page (or of this one) into this one.
+    pub fn copy_from_frame(&self, offset: usize, source: &Frame, at: usize, len: usize) {
+        let (to, from) = (self.part(offset, len), source.part(at, len));
+        // SAFETY: both parts are in pages that our references keep; `copy` allows them to overlap. Otherwise as in `read`.
+        unsafe { core::ptr::copy(from, to, len) };
+    }
+
     /// Zeroes part of the page.
     pub fn zero(&self, offset: usize, len: usize) {
         let part = self.part(offset, len);
