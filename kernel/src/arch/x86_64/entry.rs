@@ -246,7 +246,7 @@ syscall_entry:
     .global syscall32_entry
 syscall32_entry:
     mov eax, -38
-    sysretd
+    sysret
     "#,
     stub_size = const STUB_SIZE,
     trap = sym trap::handle,
