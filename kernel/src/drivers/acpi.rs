@@ -4,8 +4,8 @@
 use arrayvec::ArrayVec;
 
 use crate::{
-    arch::{boot, cpu::MAX_CPUS, kernel_paging},
-    mm::PhysAddr,
+    arch::{boot, cpu::MAX_CPUS},
+    mm::{self, PhysAddr},
     sync::Once,
 };
 
@@ -119,9 +119,13 @@ fn u64_at(table: &[u8], at: usize) -> Option<u64> {
 
 /// `len` bytes of physical memory that firmware filled.
 fn physical(address: usize, len: usize) -> Option<&'static [u8]> {
-    let start = kernel_paging::map_firmware(PhysAddr(address), len).ok()?;
-    // SAFETY: the range is mapped now; it holds firmware's tables, which nobody writes any more.
-    Some(unsafe { core::slice::from_raw_parts(start, len) })
+    let start = PhysAddr(address).to_virt();
+    if !mm::is_mapped(start.0) || !mm::is_mapped(start.0.checked_add(len)?) {
+        return None;
+    }
+    // SAFETY: the direct map shows the range; it holds firmware's tables, which nobody writes any
+    // more.
+    Some(unsafe { core::slice::from_raw_parts(start.as_mut_ptr(), len) })
 }
 
 fn checksum_is_good(bytes: &[u8]) -> bool {

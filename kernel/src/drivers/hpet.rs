@@ -1,6 +1,6 @@
 //! The high-precision event timer, used only as a clock of known rate to measure others by.
 
-use crate::{arch::kernel_paging, drivers::acpi, sync::Once};
+use crate::{drivers::acpi, mm, sync::Once};
 
 const CAPABILITIES: usize = 0;
 const CONFIGURATION: usize = 0x10;
@@ -22,7 +22,8 @@ static HPET: Once<Option<Hpet>> = Once::new();
 /// The counter, started, if the machine has one.
 pub fn counter() -> Option<&'static Hpet> {
     HPET.call_once(|| {
-        let registers = kernel_paging::map_device(acpi::hpet()?, 4096).ok()? as usize;
+        let start = acpi::hpet()?.0;
+        let registers = mm::map_device(start..start + 4096).ok()?.0;
         let hpet = Hpet { registers, period: 0 };
         let period = hpet.register(CAPABILITIES) >> 32;
         if period == 0 || period > MAX_PERIOD {

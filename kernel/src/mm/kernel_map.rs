@@ -152,6 +152,24 @@ pub fn root() -> PhysAddr {
     PhysAddr(ROOT.load(Ordering::Acquire))
 }
 
+/// Whether the kernel's own half maps `virt`: for code that follows pointers it cannot trust.
+pub fn is_mapped(virt: usize) -> bool {
+    // SAFETY: the kernel's tables are never freed.
+    let mut table = unsafe { Table::at(root()) };
+    for level in (0..paging::LEVELS).rev() {
+        let entry = table.load(paging::index(virt, level));
+        if !entry.is_present() {
+            return false;
+        }
+        if level == 0 || entry.has(PteFlags::LARGE) {
+            break;
+        }
+        // SAFETY: as above.
+        table = unsafe { Table::at(entry.addr()) };
+    }
+    virt >= DIRECT_MAP_BASE
+}
+
 /// Copies the kernel's half into a new root table.
 pub(super) fn copy_into(root_table: &Table) {
     // SAFETY: the kernel's root is never freed.

@@ -33,7 +33,7 @@ pub use address_space::{
 };
 pub use boot::{RegionUse, init_early};
 pub use frame::Frame;
-pub use kernel_map::map_device;
+pub use kernel_map::{is_mapped, map_device, root as kernel_root};
 pub use kernel_stack::{KernelStack, STACK_SIZE, STACK_SIZE as KERNEL_STACK_SIZE};
 pub use node::{free_blocks, idle_prezero};
 pub use reclaim::{Shrinker, register_shrinker};

@@ -3,8 +3,8 @@
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::{cpu, features, io, io::msr, irq, kernel_paging, trap::vector};
-use crate::mm::PhysAddr;
+use super::{cpu, features, io, io::msr, irq, trap::vector};
+use crate::mm;
 
 /// Register numbers: their offset in the memory-mapped page over 16.
 mod register {
@@ -70,9 +70,9 @@ pub(super) fn init(first: bool) {
     if first {
         let x2apic = features::x2apic();
         if !x2apic {
-            let page = PhysAddr(base as usize & 0x000f_ffff_ffff_f000);
-            let address = kernel_paging::map_device(page, 4096).expect("no memory to map the APIC");
-            BASE.store(address as usize, Ordering::Relaxed);
+            let page = base as usize & 0x000f_ffff_ffff_f000;
+            let address = mm::map_device(page..page + 4096).expect("no memory to map the APIC");
+            BASE.store(address.0, Ordering::Relaxed);
         }
         X2APIC.store(x2apic, Ordering::Relaxed);
     }

@@ -3,8 +3,8 @@
 
 use core::fmt;
 
-use super::{boot, kernel_paging};
-use crate::mm::PhysAddr;
+use super::boot;
+use crate::mm::{self, PhysAddr};
 
 /// Deepest backtrace shown.
 const MAX_DEPTH: usize = 48;
@@ -22,10 +22,7 @@ pub fn frame_pointer() -> usize {
 /// sense.
 pub fn walk(mut frame: usize, mut show: impl FnMut(Symbolized)) {
     for _ in 0..MAX_DEPTH {
-        if frame % 8 != 0
-            || !kernel_paging::is_mapped(frame)
-            || !kernel_paging::is_mapped(frame + 15)
-        {
+        if frame % 8 != 0 || !mm::is_mapped(frame) || !mm::is_mapped(frame + 15) {
             return;
         }
         // SAFETY: both words are mapped kernel memory; a wrong frame pointer shows wrong lines.
@@ -65,8 +62,8 @@ fn symbol(address: usize) -> Option<(&'static str, usize)> {
         symbol_table::{Entry, Type},
     };
     let file = boot::info().kernel_file.clone();
-    let start = kernel_paging::phys_to_virt(PhysAddr(file.start));
-    if file.is_empty() || !kernel_paging::is_mapped(start as usize) {
+    let start = PhysAddr(file.start).to_virt().as_mut_ptr::<u8>().cast_const();
+    if file.is_empty() || !mm::is_mapped(start as usize) {
         return None;
     }
     // SAFETY: the loader keeps the kernel's file in memory that is never given away, and the direct

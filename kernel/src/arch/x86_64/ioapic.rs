@@ -1,8 +1,9 @@
 //! The I/O APICs: routing of interrupt lines to vectors. The old interrupt controllers are masked.
 
-use super::{cpu, io, irq, kernel_paging};
+use super::{cpu, io, irq};
 use crate::{
     drivers::acpi,
+    mm,
     sync::{SpinLock, class},
 };
 use abi::{Errno, Result};
@@ -48,9 +49,10 @@ pub(super) fn init() {
     mask_legacy();
     let mut controllers = CONTROLLERS.lock();
     for found in &acpi::madt().io_apics {
-        let Ok(registers) = kernel_paging::map_device(found.address, 32) else { continue };
+        let range = found.address.0..found.address.0 + 32;
+        let Ok(registers) = mm::map_device(range) else { continue };
         let mut controller =
-            Controller { registers: registers as usize, first_line: found.first_line, lines: 0 };
+            Controller { registers: registers.0, first_line: found.first_line, lines: 0 };
         controller.lines = (controller.read(VERSION) >> 16 & 0xff) + 1;
         for line in 0..controller.lines {
             controller.write(REDIRECTION + line * 2, MASKED);

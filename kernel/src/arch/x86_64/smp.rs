@@ -15,15 +15,14 @@ use super::{
     boot::{self, RegionKind},
     clock, cpu,
     cpu::MAX_CPUS,
-    kernel_paging, start,
+    paging::{self, Entry, PteFlags, Table},
+    start,
 };
 use crate::{
     drivers::acpi,
-    mm::{KernelStack, PAGE_SIZE, PhysAddr},
+    mm::{self, KernelStack, PAGE_SIZE, PhysAddr},
 };
 
-/// Memory below is not given to `mm`: the trampoline's page is in it, and firmware's data.
-pub(super) const LOW_MEMORY: usize = 1 << 20;
 /// Where on its page the trampoline finds its parameters.
 const PARAMETERS: usize = 0xf00;
 const START_TIMEOUT_NS: u64 = 1_000_000_000;
@@ -119,11 +118,11 @@ pub fn start_others(max: usize) {
     let me = apic::id();
     let others = acpi::madt().cpus.iter().copied().filter(|&id| id != me);
     let max = max.clamp(1, MAX_CPUS);
-    let Some(page) = trampoline_page() else {
+    let Some(page) = low_pages() else {
         crate::pr_warn!("smp: no memory below 1 MiB to start CPUs from");
         return;
     };
-    let Some(root) = kernel_paging::identity_root(page) else { return };
+    let root = identity_tables(page);
     for (apic_id, index) in others.zip(1..max) {
         cpu::local_of(index).set_apic_id(apic_id);
         let Ok(stack) = KernelStack::new() else {
@@ -143,16 +142,43 @@ pub fn start_others(max: usize) {
     }
 }
 
-/// A page of memory below 640 KiB.
-fn trampoline_page() -> Option<usize> {
+/// The pages that starting takes: the trampoline, then one table a level.
+const LOW_PAGES: usize = 1 + paging::LEVELS;
+
+/// Physical memory below 640 KiB for them. `mm` hands out nothing below 1 MiB.
+fn low_pages() -> Option<usize> {
     const END: usize = 0xa_0000;
     boot::info()
         .regions
         .iter()
         .filter(|region| matches!(region.kind, RegionKind::Usable | RegionKind::Loader))
         .map(|region| region.range.start.max(PAGE_SIZE)..region.range.end.min(END))
-        .find(|range| range.start + PAGE_SIZE <= range.end)
+        .find(|range| range.start + LOW_PAGES * PAGE_SIZE <= range.end)
         .map(|range| range.start)
+}
+
+/// Builds tables behind `page` that map it to itself besides the kernel, for a CPU that is about to
+/// turn paging on; returns the root.
+fn identity_tables(page: usize) -> usize {
+    let table_at = |n: usize| PhysAddr(page + n * PAGE_SIZE);
+    // SAFETY: the pages are free memory below 1 MiB, which nobody else uses; zeroed, they are empty
+    // tables. The kernel's root is a table for ever.
+    let (tables, kernel) = unsafe {
+        for n in 1..LOW_PAGES {
+            table_at(n).to_virt().as_mut_ptr::<u8>().write_bytes(0, PAGE_SIZE);
+        }
+        ([1, 2, 3, 4].map(|n| Table::at(table_at(n))), Table::at(mm::kernel_root()))
+    };
+    for index in paging::ENTRIES / 2..paging::ENTRIES {
+        tables[0].store(index, kernel.load(index));
+    }
+    let flags = PteFlags::PRESENT | PteFlags::WRITE;
+    for (n, table) in tables.into_iter().enumerate() {
+        let level = paging::LEVELS - 1 - n;
+        let below = if level == 0 { PhysAddr(page) } else { table_at(n + 2) };
+        table.store(paging::index(page, level), Entry::new(below, flags));
+    }
+    table_at(1).0
 }
 
 /// Copies the trampoline to `page` and fills its parameters in.
@@ -177,7 +203,7 @@ fn install(page: usize, root: usize, stack_top: usize, index: usize) {
         entry: start_secondary as *const () as u64,
         index: index as u64,
     };
-    let target = kernel_paging::phys_to_virt(PhysAddr(page));
+    let target = PhysAddr(page).to_virt().as_mut_ptr::<u8>();
     // SAFETY: the page is memory below 1 MiB that `mm` does not have, mapped in the direct map; the
     // CPU before has left it, as it is online.
     unsafe {

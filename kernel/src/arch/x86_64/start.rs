@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::{boot, clock, cpu, features, fpu, gdt, interrupt, kernel_paging, uaccess};
+use super::{boot, clock, cpu, features, fpu, gdt, interrupt, paging, uaccess};
 
 const BOOT_STACK_SIZE: usize = 64 * 1024;
 
@@ -54,7 +54,9 @@ fn set_up_cpu(index: usize) {
     if first {
         uaccess::calibrate();
     } else {
-        kernel_paging::use_kernel_root();
+        // SAFETY: the kernel's tables map the kernel and live for ever.
+        unsafe { paging::load_root(crate::mm::kernel_root()) };
+        paging::flush_global();
     }
     features::set_tsc_aux(index);
 }
