@@ -33,6 +33,21 @@ fn main() {
     eprintln!("the loader runs on the bare machine: see docs/boot.md");
 }
 
+/// The file where its structures can be read in place: on a page of its own, if the archive's
+/// padding has not put it at a good address already.
+fn aligned(file: &'static [u8], memory: &mut MemoryMap) -> &'static [u8] {
+    if (file.as_ptr() as usize).is_multiple_of(align_of::<u64>()) {
+        return file;
+    }
+    let len = file.len() as u64;
+    let copy = memory.allocate(len, memory::PAGE, EntryKind::ExecutableAndModules);
+    // SAFETY: the memory was just allocated, as long as the file, and is nobody else's.
+    unsafe {
+        core::ptr::copy_nonoverlapping(file.as_ptr(), copy as *mut u8, file.len());
+        memory::bytes(copy..copy + len)
+    }
+}
+
 /// The loader's work in order. `start_info` is the physical address that the VMM left in `ebx`.
 extern "C" fn load(start_info: u64) -> ! {
     let boot = match pvh::StartInfo::read(start_info) {
@@ -53,6 +68,7 @@ extern "C" fn load(start_info: u64) -> ! {
         Ok(found) => found,
         Err(why) => die(why),
     };
+    let kernel_file = aligned(kernel_file, &mut memory);
     let kernel = match elf::load(kernel_file, &mut memory) {
         Ok(kernel) => kernel,
         Err(why) => die(why),

@@ -153,7 +153,8 @@ pub(super) fn add_memory(start: u32, end: u32) {
     let total = TOTAL.fetch_add((end - start) as usize, Ordering::Relaxed) + (end - start) as usize;
     // As Linux: 4 * sqrt(KiB) KiB, here twice that, as there is no reclaim in the background that would keep it filled.
     let reserve = 2 * (total * 4 * 16).isqrt() / 4;
-    RESERVE.store(reserve.clamp(32, total / 8), Ordering::Relaxed);
+    // Not a clamp: the first range added may be tiny.
+    RESERVE.store(reserve.max(32).min(total / 8), Ordering::Relaxed);
     LIST_LIMIT.store((total / 512).clamp(BATCH, LIST_SIZE), Ordering::Relaxed);
 }
 
