@@ -46,7 +46,6 @@ impl Controller {
 
 /// Masks every line of every controller.
 pub(super) fn init() {
-    mask_legacy();
     let mut controllers = CONTROLLERS.lock();
     for found in &acpi::madt().io_apics {
         let range = found.address.0..found.address.0 + 32;
@@ -62,8 +61,9 @@ pub(super) fn init() {
     }
 }
 
-/// Moves the two 8259s off the exception vectors and masks all their lines.
-fn mask_legacy() {
+/// Moves the two 8259s off the exception vectors and masks all their lines. Before the local APIC stops
+/// listening to them: a request that they have raised by then must still be seen to go away.
+pub(super) fn mask_legacy() {
     // SAFETY: the 8259s' ports, in the order of their initialisation; where there are none the
     // writes go nowhere.
     unsafe {

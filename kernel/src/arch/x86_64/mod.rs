@@ -54,6 +54,7 @@ pub fn init_memory() {
 
 /// Interrupt controllers and clocks, on the first CPU; needs the ACPI tables.
 pub fn init_interrupts() {
+    ioapic::mask_legacy();
     apic::init(true);
     ioapic::init();
     clock::calibrate();
