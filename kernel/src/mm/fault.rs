@@ -1,6 +1,27 @@
-//! Page faults.
+//! Page faults: deciding what an access to a user address means, and bringing the page in.
+//!
+//! A fault holds its address space's lock for reading, and fills an empty entry with one compare-exchange; a page that is there but may not be
+//! written is dealt with under the lock of its page-table page. The file's `PageSource` may sleep.
 
-use crate::arch::TrapFrame;
+use super::{
+    AddressSpace, Frame, PAGE_SIZE, PageIndex, PhysAddr, Prot,
+    address_space::{
+        tables::{self, Leaf},
+        vma::{Backing, Object, Vma, VmaFlags},
+    },
+    types::USER_END,
+};
+use crate::{
+    arch::{
+        TrapFrame, irq,
+        paging::{self, Entry, PteFlags},
+    },
+    process::signal::Signal,
+    sched,
+    sync::Once,
+};
+use abi::{Errno, Result};
+use vma_tree::Entry as MapEntry;
 
 bitflags::bitflags! {
     /// The error code that the CPU pushes.
@@ -30,7 +51,386 @@ pub enum FaultOutcome {
     OutOfMemory,
 }
 
-/// Handles a fault at `addr` (CR2). Called with interrupts as they were at the fault.
-pub fn handle(_addr: usize, _code: FaultCode, _frame: &TrapFrame) -> FaultOutcome {
-    todo!()
+/// What is wanted of a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Access {
+    Read,
+    Write,
+    Execute,
+}
+
+/// Why a page cannot be had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Failure {
+    /// Nothing is mapped there.
+    Unmapped,
+    /// The mapping forbids it.
+    Forbidden,
+    /// The object has no such page, or could not read it.
+    NoPage,
+    /// No memory.
+    OutOfMemory,
+}
+
+const SEGV_MAPERR: i32 = 1;
+const SEGV_ACCERR: i32 = 2;
+const BUS_ADRERR: i32 = 2;
+
+/// Pages mapped around a fault, at most: an aligned window.
+const AROUND: usize = 16;
+
+/// Handles a fault at `addr` (CR2). Called with interrupts on.
+pub fn handle(addr: usize, code: FaultCode, _frame: &TrapFrame) -> FaultOutcome {
+    let segv = |code| FaultOutcome::Signal(u32::from(Signal::SIGSEGV.0), code);
+    if addr >= USER_END || irq::preempt_count() != 0 || !irq::enabled() {
+        return segv(SEGV_MAPERR);
+    }
+    let access = if code.contains(FaultCode::WRITE) {
+        Access::Write
+    } else if code.contains(FaultCode::FETCH) {
+        Access::Execute
+    } else {
+        Access::Read
+    };
+    let current = sched::current();
+    let Some(space) = current.mm.try_borrow() else { return segv(SEGV_MAPERR) };
+    match space.fault(addr, access) {
+        Ok(()) => FaultOutcome::Retry,
+        Err(Failure::Unmapped) => segv(SEGV_MAPERR),
+        Err(Failure::Forbidden) => segv(SEGV_ACCERR),
+        Err(Failure::NoPage) => FaultOutcome::Signal(u32::from(Signal::SIGBUS.0), BUS_ADRERR),
+        Err(Failure::OutOfMemory) => FaultOutcome::OutOfMemory,
+    }
+}
+
+/// The page of zeros that reads of untouched private memory see.
+fn zero_page() -> PhysAddr {
+    static ZERO: Once<Option<Frame>> = Once::new();
+    // Without memory for one page the kernel has not come this far.
+    match ZERO.call_once(|| Frame::alloc_zeroed().ok()) {
+        Some(frame) => frame.addr(),
+        None => PhysAddr(0),
+    }
+}
+
+/// What an object's answer means for a fault.
+fn source_failure(errno: Errno) -> Failure {
+    if errno == Errno::ENOMEM { Failure::OutOfMemory } else { Failure::NoPage }
+}
+
+fn no_memory(_: Errno) -> Failure {
+    Failure::OutOfMemory
+}
+
+impl AddressSpace {
+    /// Brings in the page at `addr` for `access`, growing a stack if that is what is there.
+    pub(super) fn fault(&self, addr: usize, access: Access) -> Result<(), Failure> {
+        loop {
+            {
+                let map = self.read_map();
+                let entry = map.vmas.find(addr).ok_or(Failure::Unmapped)?;
+                if entry.start <= addr {
+                    check_access(&entry.value, access)?;
+                    return self.bring_in(entry, addr & !(PAGE_SIZE - 1), access);
+                }
+                if !entry.value.flags.contains(VmaFlags::GROWSDOWN) {
+                    return Err(Failure::Unmapped);
+                }
+            }
+            self.grow_stack(addr).map_err(|_| Failure::Unmapped)?;
+        }
+    }
+
+    /// Brings in the page at `addr` (page-aligned) of a mapping that allows `access`. The space's lock is held.
+    fn bring_in(&self, entry: &MapEntry<Vma>, addr: usize, access: Access) -> Result<(), Failure> {
+        let leaf = self.page_tables().leaf_or_new(addr).map_err(no_memory)?;
+        let pte = leaf.table().load(paging::index(addr, 0));
+        if pte.is_none() {
+            match &entry.value.backing {
+                Backing::Anonymous => self.bring_in_zeros(leaf, &entry.value, addr, access),
+                Backing::Object(object) => self.bring_in_object(leaf, entry, object, addr, access),
+            }
+        } else if access == Access::Write && !pte.has(PteFlags::WRITE) {
+            self.make_writable(leaf, entry, addr, pte)
+        } else {
+            // Somebody else was faster, or this CPU remembered less than the tables allow.
+            paging::flush_page(addr);
+            Ok(())
+        }
+    }
+
+    fn bring_in_zeros(
+        &self,
+        leaf: Leaf<'_>,
+        vma: &Vma,
+        addr: usize,
+        access: Access,
+    ) -> Result<(), Failure> {
+        if access != Access::Write {
+            let flags = vma.protection() | PteFlags::UNCOUNTED | PteFlags::ACCESSED;
+            fill(leaf, addr, Entry::new(zero_page(), flags));
+            return Ok(());
+        }
+        let frame = Frame::alloc_zeroed().map_err(no_memory)?;
+        if map_frame(leaf, addr, frame, own_page(vma)) {
+            self.count_resident(1, 0);
+        }
+        Ok(())
+    }
+
+    fn bring_in_object(
+        &self,
+        leaf: Leaf<'_>,
+        entry: &MapEntry<Vma>,
+        object: &Object,
+        addr: usize,
+        access: Access,
+    ) -> Result<(), Failure> {
+        let vma = &entry.value;
+        let index = vma.page_index(entry.start, addr);
+        let write = access == Access::Write;
+        if write && vma.is_private() {
+            let source = object.source.page(index, false).map_err(source_failure)?;
+            let copy = Frame::alloc_uninit().map_err(no_memory)?;
+            copy.copy_page_from(&source);
+            if map_frame(leaf, addr, copy, own_page(vma)) {
+                self.count_resident(1, 0);
+            }
+            return Ok(());
+        }
+        if !write && self.map_around(leaf, entry, object, addr) {
+            return Ok(());
+        }
+        let frame = object.source.page(index, write).map_err(source_failure)?;
+        let flags = shared_page(vma, object, write);
+        if map_frame(leaf, addr, frame, flags) {
+            self.count_resident(0, 1);
+        }
+        Ok(())
+    }
+
+    /// Maps the pages around `addr` that the object has in memory; whether the one at `addr` was among them.
+    fn map_around(
+        &self,
+        leaf: Leaf<'_>,
+        entry: &MapEntry<Vma>,
+        object: &Object,
+        addr: usize,
+    ) -> bool {
+        let window = addr & !(AROUND * PAGE_SIZE - 1);
+        let start = window.max(entry.start).max(leaf.base);
+        let end = (window + AROUND * PAGE_SIZE).min(entry.end).min(leaf.base + paging::span(1));
+        let first = entry.value.page_index(entry.start, start);
+        let last = PageIndex(first.0 + ((end - start) / PAGE_SIZE) as u64);
+        let flags = shared_page(&entry.value, object, false);
+        let mut mapped = 0;
+        let mut found = false;
+        object.source.cached_pages(first..last, &mut |index, frame| {
+            let at = start + (index.0 - first.0) as usize * PAGE_SIZE;
+            found |= at == addr;
+            if map_frame(leaf, at, frame, flags) {
+                mapped += 1;
+            }
+            true
+        });
+        self.count_resident(0, mapped);
+        found
+    }
+
+    /// A write to a page that is there but may not be written.
+    fn make_writable(
+        &self,
+        leaf: Leaf<'_>,
+        entry: &MapEntry<Vma>,
+        addr: usize,
+        pte: Entry,
+    ) -> Result<(), Failure> {
+        let vma = &entry.value;
+        match &vma.backing {
+            Backing::Object(object) if !vma.is_private() => {
+                let index = vma.page_index(entry.start, addr);
+                let frame = object.source.page(index, true).map_err(source_failure)?;
+                let _guard = leaf.lock();
+                let slot = paging::index(addr, 0);
+                let now = leaf.table().load(slot);
+                if tables::is_mapped(now) && now.addr() == frame.addr() {
+                    leaf.table().store(slot, now.with(PteFlags::WRITE | PteFlags::DIRTY));
+                } else if tables::is_mapped(now) {
+                    // The object has another page here now: let it be mapped afresh.
+                    let old = leaf.table().swap(slot, Entry::NONE);
+                    self.flush(addr..addr + PAGE_SIZE);
+                    // SAFETY: taken out under the table's lock, and flushed.
+                    drop(unsafe { tables::take_frame(old) });
+                    self.count_resident(0, -1);
+                }
+                Ok(())
+            }
+            _ => self.copy_on_write(leaf, vma, addr, pte),
+        }
+    }
+
+    fn copy_on_write(
+        &self,
+        leaf: Leaf<'_>,
+        vma: &Vma,
+        addr: usize,
+        pte: Entry,
+    ) -> Result<(), Failure> {
+        let slot = paging::index(addr, 0);
+        let table = leaf.table();
+        let same = |now: Entry| {
+            tables::is_mapped(now) && now.addr() == pte.addr() && !now.has(PteFlags::WRITE)
+        };
+        let source = {
+            let _guard = leaf.lock();
+            let now = table.load(slot);
+            if !same(now) {
+                return Ok(());
+            }
+            // SAFETY: the table's lock is held.
+            let source = unsafe { tables::clone_frame(now) };
+            // Two references, the entry's and ours: the page is nobody else's.
+            if let Some(source) = &source
+                && now.has(PteFlags::ANONYMOUS)
+                && source.ref_count() == 2
+            {
+                table.store(slot, now.with(PteFlags::WRITE | PteFlags::DIRTY | PteFlags::ACCESSED));
+                return Ok(());
+            }
+            source
+        };
+        let copy = match &source {
+            Some(source) => {
+                let copy = Frame::alloc_uninit().map_err(no_memory)?;
+                copy.copy_page_from(source);
+                copy
+            }
+            None => Frame::alloc_zeroed().map_err(no_memory)?,
+        };
+        let _guard = leaf.lock();
+        let now = table.load(slot);
+        if !same(now) {
+            return Ok(());
+        }
+        let old = table.swap(slot, Entry::new(copy.into_counted(), own_page(vma)));
+        self.flush(addr..addr + PAGE_SIZE);
+        // SAFETY: taken out under the table's lock, and flushed.
+        let gone = unsafe { tables::take_frame(old) };
+        match (gone.is_some(), old.has(PteFlags::ANONYMOUS)) {
+            (true, true) => {}
+            (true, false) => self.count_resident(1, -1),
+            (false, _) => self.count_resident(1, 0),
+        }
+        Ok(())
+    }
+
+    /// Brings in every page of `range`, for writing where that is what the mapping is for: `mlock`, `MAP_POPULATE`. `ENOMEM` where nothing is mapped or
+    /// a page cannot be had.
+    pub(super) fn populate(&self, range: core::ops::Range<usize>) -> Result<()> {
+        self.populate_for(range, None)
+    }
+
+    /// The same for a certain access (`MADV_POPULATE_READ`, `MADV_POPULATE_WRITE`): `EFAULT` for what a program would get a signal for.
+    pub(super) fn populate_for(
+        &self,
+        range: core::ops::Range<usize>,
+        wanted: Option<Access>,
+    ) -> Result<()> {
+        let current = sched::current();
+        for addr in range.step_by(PAGE_SIZE) {
+            if crate::process::signal::fatal_pending(&current) {
+                return Err(Errno::EINTR);
+            }
+            let map = self.read_map();
+            let entry = map.vmas.get(addr).ok_or(Errno::ENOMEM)?;
+            let access = wanted.unwrap_or_else(|| natural_access(&entry.value));
+            if check_access(&entry.value, access).is_err() {
+                return Err(if wanted.is_some() { Errno::EFAULT } else { Errno::ENOMEM });
+            }
+            self.bring_in(entry, addr, access).map_err(|failure| match (failure, wanted) {
+                (Failure::NoPage, Some(_)) => Errno::EFAULT,
+                _ => Errno::ENOMEM,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The page behind `addr`, brought in for `access` if need be. It stays the caller's whatever becomes of the mapping.
+    pub(super) fn page_at(&self, addr: usize, access: Access) -> Result<Frame, Failure> {
+        loop {
+            {
+                let map = self.read_map();
+                let allowed = map
+                    .vmas
+                    .get(addr)
+                    .is_some_and(|entry| check_access(&entry.value, access).is_ok());
+                if allowed && let Some(leaf) = self.page_tables().leaf(addr) {
+                    let _guard = leaf.lock();
+                    let pte = leaf.table().load(paging::index(addr, 0));
+                    if access != Access::Write || pte.has(PteFlags::WRITE) {
+                        // SAFETY: the table's lock is held.
+                        if let Some(frame) = unsafe { tables::clone_frame(pte) } {
+                            return Ok(frame);
+                        }
+                        if tables::is_mapped(pte) {
+                            // SAFETY: the zero page is counted by its static and never freed.
+                            let zero = core::mem::ManuallyDrop::new(unsafe {
+                                Frame::from_counted(pte.addr())
+                            });
+                            return Ok((*zero).clone());
+                        }
+                    }
+                }
+            }
+            self.fault(addr, access)?;
+        }
+    }
+}
+
+/// What `populate` brings a page in for.
+fn natural_access(vma: &Vma) -> Access {
+    if vma.flags.contains(VmaFlags::WRITE) && vma.is_private() {
+        Access::Write
+    } else {
+        Access::Read
+    }
+}
+
+fn check_access(vma: &Vma, access: Access) -> Result<(), Failure> {
+    let allowed = match access {
+        Access::Write => vma.prot().contains(Prot::WRITE),
+        Access::Execute => vma.prot().contains(Prot::EXEC),
+        // The CPU cannot forbid reading what may be written or executed.
+        Access::Read => !vma.prot().is_empty(),
+    };
+    if allowed { Ok(()) } else { Err(Failure::Forbidden) }
+}
+
+/// Flags of a page that is this space's own, and is written now.
+fn own_page(vma: &Vma) -> PteFlags {
+    vma.protection() | PteFlags::WRITE | PteFlags::ANONYMOUS | PteFlags::ACCESSED | PteFlags::DIRTY
+}
+
+/// Flags of an object's page. It may be written at once where the object need not know.
+fn shared_page(vma: &Vma, object: &Object, write: bool) -> PteFlags {
+    let writable = !vma.is_private()
+        && vma.flags.contains(VmaFlags::WRITE)
+        && (write || !object.source.wants_write_notice());
+    let base = vma.protection() | PteFlags::ACCESSED;
+    if writable { base | PteFlags::WRITE | PteFlags::DIRTY } else { base }
+}
+
+/// Fills an empty entry; whether it was empty.
+fn fill(leaf: Leaf<'_>, addr: usize, new: Entry) -> bool {
+    leaf.table().compare_exchange(paging::index(addr, 0), Entry::NONE, new).is_ok()
+}
+
+/// Maps `frame` where nothing is yet; whether that was so. Otherwise the frame is released.
+fn map_frame(leaf: Leaf<'_>, addr: usize, frame: Frame, flags: PteFlags) -> bool {
+    let done = fill(leaf, addr, Entry::new(frame.addr(), flags));
+    if done {
+        // The entry has the reference now.
+        frame.into_counted();
+    }
+    done
 }

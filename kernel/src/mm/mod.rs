@@ -29,7 +29,8 @@ pub mod types;
 pub mod user;
 
 pub use address_space::{
-    AddressSpace, Layout, MapKind, MapRequest, MmapFlags, PageSource, Prot, activate_kernel,
+    AddressSpace, Advice, Layout, LockMode, MapKind, MapRequest, MmapFlags, PageSource, Prot,
+    RemapFlags, Usage, activate_kernel, current_space,
 };
 pub use boot::{RegionUse, init_early};
 pub use frame::Frame;

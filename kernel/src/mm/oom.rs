@@ -24,19 +24,20 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Processes looked at in one go.
 const BATCH: usize = 64;
 /// `oom_score_adj` that means never.
-const NEVER: i32 = -1000;
+const NEVER: isize = -1000;
 
 /// How much there is to gain: resident pages and page tables, plus a thousandth of memory for each point of `oom_score_adj`. `None` for
 /// those who must live.
 pub fn badness(process: &Process) -> Option<isize> {
     let space = process.address_space()?;
-    let adjustment = space.oom_score_adj();
-    if process.pid == Pid(1) || adjustment == NEVER {
+    // Kept with 1000 added.
+    let adjustment = process.oom_score_adj.load(Ordering::Relaxed) as isize - 1000;
+    if process.pid == Pid(1) || adjustment <= NEVER {
         return None;
     }
-    let usage = space.usage();
-    let points = (usage.resident + usage.page_tables) as isize;
-    Some(points + adjustment as isize * node::total() as isize / 1000)
+    // Without the space's lock, which this task may hold.
+    let points = space.resident_hint() as isize;
+    Some(points + adjustment * node::total() as isize / 1000)
 }
 
 /// Kills a process, unless one that was killed a moment ago is still on its way out.

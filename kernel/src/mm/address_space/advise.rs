@@ -1,0 +1,303 @@
+//! `madvise(2)`, `msync(2)`, `mincore(2)`.
+
+use super::{
+    AddressSpace, Map, Removed,
+    change::check_range,
+    map::page_align,
+    tables::{is_mapped, take_frame},
+    tlb::Gather,
+    vma::{Backing, Vma, VmaFlags},
+};
+use crate::{
+    arch::paging::{self, Entry, PteFlags},
+    mm::{PAGE_SIZE, PageIndex, USER_END, fault::Access, try_alloc},
+};
+use abi::{Errno, Result};
+use alloc::{sync::Arc, vec::Vec};
+use core::ops::Range;
+
+/// `MADV_*`: what is advised of a range.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(i32)]
+pub enum Advice {
+    /// No particular order of access.
+    Normal = 0,
+    /// Random access.
+    Random = 1,
+    /// Sequential access.
+    Sequential = 2,
+    /// Will be used soon.
+    WillNeed = 3,
+    /// Private changes are given up; the next access starts afresh.
+    DontNeed = 4,
+    /// The content may go when memory is short.
+    Free = 8,
+    /// Not in children.
+    DontFork = 10,
+    /// In children again.
+    DoFork = 11,
+    /// Pages may be merged with equal ones.
+    Mergeable = 12,
+    /// Not merged any more.
+    Unmergeable = 13,
+    /// Huge pages are welcome.
+    HugePage = 14,
+    /// No huge pages.
+    NoHugePage = 15,
+    /// Not in core dumps.
+    DontDump = 16,
+    /// In core dumps again.
+    DoDump = 17,
+    /// Zeros in children.
+    WipeOnFork = 18,
+    /// Copied to children again.
+    KeepOnFork = 19,
+    /// Not used for a while.
+    Cold = 20,
+    /// Not used for long.
+    PageOut = 21,
+    /// Bring in for reading.
+    PopulateRead = 22,
+    /// Bring in for writing.
+    PopulateWrite = 23,
+}
+
+impl Advice {
+    /// By number; `EINVAL`.
+    pub fn from_number(number: i32) -> Result<Advice> {
+        use Advice::*;
+        [
+            Normal,
+            Random,
+            Sequential,
+            WillNeed,
+            DontNeed,
+            Free,
+            DontFork,
+            DoFork,
+            Mergeable,
+            Unmergeable,
+            HugePage,
+            NoHugePage,
+            DontDump,
+            DoDump,
+            WipeOnFork,
+            KeepOnFork,
+            Cold,
+            PageOut,
+            PopulateRead,
+            PopulateWrite,
+        ]
+        .into_iter()
+        .find(|&advice| advice as i32 == number)
+        .ok_or(Errno::EINVAL)
+    }
+
+    /// The flags that the advice sets and clears.
+    fn flag_change(self) -> Option<(VmaFlags, VmaFlags)> {
+        const NONE: VmaFlags = VmaFlags::empty();
+        let order = VmaFlags::RANDOM | VmaFlags::SEQUENTIAL;
+        Some(match self {
+            Advice::Normal => (NONE, order),
+            Advice::Random => (VmaFlags::RANDOM, order),
+            Advice::Sequential => (VmaFlags::SEQUENTIAL, order),
+            Advice::DontFork => (VmaFlags::DONT_COPY, NONE),
+            Advice::DoFork => (NONE, VmaFlags::DONT_COPY),
+            Advice::Mergeable => (VmaFlags::MERGEABLE, NONE),
+            Advice::Unmergeable => (NONE, VmaFlags::MERGEABLE),
+            Advice::HugePage => (VmaFlags::HUGE, VmaFlags::NO_HUGE),
+            Advice::NoHugePage => (VmaFlags::NO_HUGE, VmaFlags::HUGE),
+            Advice::DontDump => (VmaFlags::DONT_DUMP, NONE),
+            Advice::DoDump => (NONE, VmaFlags::DONT_DUMP),
+            Advice::WipeOnFork => (VmaFlags::WIPE_ON_FORK, NONE),
+            Advice::KeepOnFork => (NONE, VmaFlags::WIPE_ON_FORK),
+            _ => return None,
+        })
+    }
+}
+
+impl AddressSpace {
+    /// `madvise(2)`.
+    pub fn advise(&self, addr: usize, len: usize, advice: Advice) -> Result<()> {
+        if !addr.is_multiple_of(PAGE_SIZE) {
+            return Err(Errno::EINVAL);
+        }
+        let len = page_align(len).ok_or(Errno::EINVAL)?;
+        let end = addr.checked_add(len).ok_or(Errno::EINVAL)?;
+        if len == 0 {
+            return Ok(());
+        }
+        let range = addr..end;
+        match advice {
+            Advice::PopulateRead => self.populate_for(range, Some(Access::Read)),
+            Advice::PopulateWrite => self.populate_for(range, Some(Access::Write)),
+            _ => match advice.flag_change() {
+                Some((set, clear)) => self.advise_flags(range, advice, set, clear),
+                None => self.advise_pages(range, advice),
+            },
+        }
+    }
+
+    /// Advice that is remembered with the mapping.
+    fn advise_flags(
+        &self,
+        range: Range<usize>,
+        advice: Advice,
+        set: VmaFlags,
+        clear: VmaFlags,
+    ) -> Result<()> {
+        let mut map = self.map.write_killable()?;
+        let (mut at, mut hole) = (range.start, false);
+        let mut result = Ok(());
+        while let Some(entry) = map.vmas.find(at).filter(|entry| entry.start < range.end) {
+            hole |= entry.start > at;
+            let part = at.max(entry.start)..entry.end.min(range.end);
+            let old = entry.value.flags;
+            let anonymous = matches!(entry.value.backing, Backing::Anonymous);
+            let refused = match advice {
+                Advice::WipeOnFork => !anonymous,
+                Advice::DoFork | Advice::DoDump => old.contains(VmaFlags::SPECIAL),
+                _ => false,
+            };
+            if refused {
+                result = Err(Errno::EINVAL);
+                break;
+            }
+            let new = old.difference(clear) | set;
+            if new != old {
+                let split = map.split_at(part.start).and_then(|()| map.split_at(part.end));
+                if split.is_err() {
+                    result = Err(Errno::ENOMEM);
+                    break;
+                }
+                map.set_flags(part.start, new);
+            }
+            at = part.end;
+        }
+        map.merge_range(range.start..at.max(range.start));
+        result?;
+        if hole || at < range.end { Err(Errno::ENOMEM) } else { Ok(()) }
+    }
+
+    /// Advice about the pages there are now.
+    fn advise_pages(&self, range: Range<usize>, advice: Advice) -> Result<()> {
+        let map = self.read_map();
+        let mut gather = Gather::new(self);
+        let (mut at, mut hole) = (range.start, false);
+        for entry in map.vmas.overlapping(range.clone()) {
+            hole |= entry.start > at;
+            let part = entry.start.max(range.start)..entry.end.min(range.end);
+            let vma = &entry.value;
+            match advice {
+                Advice::DontNeed if vma.flags.intersects(VmaFlags::LOCKED) => {
+                    return Err(Errno::EINVAL);
+                }
+                Advice::DontNeed => self.zap(part.clone(), &mut gather),
+                Advice::Free => {
+                    if !matches!(vma.backing, Backing::Anonymous) {
+                        return Err(Errno::EINVAL);
+                    }
+                    // There is no telling later whether the page was written since, so it goes now, as it may.
+                    self.zap(part.clone(), &mut gather);
+                }
+                Advice::Cold | Advice::PageOut if vma.flags.contains(VmaFlags::LOCKED) => {
+                    return Err(Errno::EINVAL);
+                }
+                Advice::Cold => self.forget_use(part.clone(), &mut gather),
+                // What is read in soon is what faults bring in, and there is no swap to page out to.
+                _ => {}
+            }
+            at = part.end;
+        }
+        if hole || at < range.end { Err(Errno::ENOMEM) } else { Ok(()) }
+    }
+
+    /// Clears the marks that the CPU sets when it uses a page.
+    fn forget_use(&self, range: Range<usize>, gather: &mut Gather<'_>) {
+        // The visit never fails.
+        let _ = self.tables.for_each_leaf(range.clone(), |leaf| {
+            let _guard = leaf.lock();
+            for index in leaf.indices(&range) {
+                if leaf.table().load(index).has(PteFlags::ACCESSED) {
+                    leaf.table().clear_flags(index, PteFlags::ACCESSED);
+                    gather.touch(leaf.addr_of(index));
+                }
+            }
+            Ok(())
+        });
+    }
+
+    /// `msync(2)` of a range: `invalidate` is refused for locked pages; `write_back` waits for files.
+    pub fn sync(&self, addr: usize, len: usize, invalidate: bool, write_back: bool) -> Result<()> {
+        if !addr.is_multiple_of(PAGE_SIZE) {
+            return Err(Errno::EINVAL);
+        }
+        let end = page_align(len).and_then(|len| addr.checked_add(len)).ok_or(Errno::ENOMEM)?;
+        let mut at = addr;
+        let mut hole = false;
+        while at < end {
+            let file = {
+                let map = self.read_map();
+                let Some(entry) = map.vmas.find(at).filter(|entry| entry.start < end) else {
+                    return Err(Errno::ENOMEM);
+                };
+                hole |= entry.start > at;
+                let flags = entry.value.flags;
+                if invalidate && flags.contains(VmaFlags::LOCKED) {
+                    return Err(Errno::EBUSY);
+                }
+                at = entry.end;
+                match &entry.value.backing {
+                    Backing::Object(object) if write_back && flags.contains(VmaFlags::SHARED) => {
+                        object.file.clone()
+                    }
+                    _ => None,
+                }
+            };
+            if let Some(file) = file {
+                file.ops().sync(&file, true)?;
+            }
+        }
+        if hole { Err(Errno::ENOMEM) } else { Ok(()) }
+    }
+
+    /// `mincore(2)`: a byte a page, 1 for those in memory. `ENOMEM` where nothing is mapped.
+    pub fn resident_pages(&self, range: Range<usize>) -> Result<Vec<u8>> {
+        let mut pages = try_alloc::zeroed_bytes(range.len() / PAGE_SIZE)?;
+        let map = self.read_map();
+        let mut at = range.start;
+        for entry in map.vmas.overlapping(range.clone()) {
+            if entry.start > at {
+                return Err(Errno::ENOMEM);
+            }
+            let part = at..entry.end.min(range.end);
+            let slots =
+                (part.start - range.start) / PAGE_SIZE..(part.end - range.start) / PAGE_SIZE;
+            self.mark_resident(&entry.value, entry.start, part.clone(), &mut pages[slots]);
+            at = part.end;
+        }
+        if at < range.end { Err(Errno::ENOMEM) } else { Ok(pages) }
+    }
+
+    fn mark_resident(&self, vma: &Vma, start: usize, part: Range<usize>, pages: &mut [u8]) {
+        if let Backing::Object(object) = &vma.backing {
+            let first = vma.page_index(start, part.start);
+            let last = PageIndex(first.0 + pages.len() as u64);
+            object.source.cached_pages(first..last, &mut |index, _frame| {
+                if let Some(page) = pages.get_mut((index.0 - first.0) as usize) {
+                    *page = 1;
+                }
+                true
+            });
+        }
+        // The visit never fails.
+        let _ = self.tables.for_each_leaf(part.clone(), |leaf| {
+            for index in leaf.indices(&part) {
+                if is_mapped(leaf.table().load(index)) {
+                    pages[(leaf.addr_of(index) - part.start) / PAGE_SIZE] = 1;
+                }
+            }
+            Ok(())
+        });
+    }
+}

@@ -1,0 +1,349 @@
+//! `munmap(2)`, `mprotect(2)`, `brk(2)`, and growth of stacks.
+
+use super::{
+    AddressSpace, Map, Prot, Removed, STACK_GUARD_GAP,
+    map::{commit, limit_pages, page_align, uncommit},
+    tables::{is_mapped, take_frame},
+    tlb::Gather,
+    vma::{ACCESS, Backing, Vma, VmaFlags, access_flags, protection},
+};
+use crate::{
+    arch::paging::{Entry, PteFlags},
+    mm::{PAGE_SIZE, USER_END},
+    process::Resource,
+};
+use abi::{Errno, Result};
+use core::ops::Range;
+
+impl AddressSpace {
+    /// `munmap(2)`.
+    pub fn unmap(&self, addr: usize, len: usize) -> Result<()> {
+        let range = check_range(addr, len).ok_or(Errno::EINVAL)?;
+        if range.is_empty() {
+            return Err(Errno::EINVAL);
+        }
+        let mut removed = Removed::new();
+        let mut map = self.map.write_killable()?;
+        let mut gather = Gather::new(self);
+        let result = self.unmap_locked(&mut map, range, &mut gather, &mut removed);
+        drop(gather);
+        drop(map);
+        result
+    }
+
+    /// Takes out whatever is mapped in `range`. The caller drops `removed` after the lock.
+    pub(super) fn unmap_locked(
+        &self,
+        map: &mut Map,
+        range: Range<usize>,
+        gather: &mut Gather<'_>,
+        removed: &mut Removed,
+    ) -> Result<()> {
+        if map.vmas.overlapping(range.clone()).next().is_none() {
+            return Ok(());
+        }
+        map.vmas.try_reserve(2).map_err(|_| Errno::ENOMEM)?;
+        map.split_at(range.start)?;
+        if let Err(errno) = map.split_at(range.end) {
+            map.merge_at(range.start);
+            return Err(errno);
+        }
+        map.unlink(range.clone(), removed)?;
+        self.zap(range.clone(), gather);
+        self.free_tables(map, range, gather);
+        Ok(())
+    }
+
+    /// Empties the entries of `range`.
+    pub(super) fn zap(&self, range: Range<usize>, gather: &mut Gather<'_>) {
+        // The visit never fails.
+        let _ = self.tables.for_each_leaf(range.clone(), |leaf| {
+            gather.make_room();
+            let _guard = leaf.lock();
+            for index in leaf.indices(&range) {
+                if leaf.table().load(index).is_none() {
+                    continue;
+                }
+                let entry = leaf.table().swap(index, Entry::NONE);
+                // SAFETY: the entry was taken out under the table's lock.
+                let frame = unsafe { take_frame(entry) };
+                gather.frame(leaf.addr_of(index), frame, entry.has(PteFlags::ANONYMOUS));
+            }
+            Ok(())
+        });
+    }
+
+    /// Frees the tables that only served `range` and the free space around it.
+    fn free_tables(&self, map: &Map, range: Range<usize>, gather: &mut Gather<'_>) {
+        let floor = map.vmas.before(range.start).map_or(0, |below| below.end);
+        let ceiling = map.vmas.find(range.end).map_or(USER_END + PAGE_SIZE, |above| above.start);
+        // Only tables that `range` itself touches can have become empty by this change.
+        let start = floor.max(range.start & !((1 << 39) - 1));
+        let end = ceiling.min(range.end.next_multiple_of(1 << 39));
+        if end - start >= crate::arch::paging::span(1) {
+            self.tables.unlink_tables(start..end, &mut |table| gather.table(table, range.start));
+        }
+    }
+
+    /// `mprotect(2)`; `grows` is `PROT_GROWSDOWN`: from the start of the mapping, which must be a stack.
+    pub fn protect(&self, addr: usize, len: usize, prot: Prot, grows: bool) -> Result<()> {
+        if !addr.is_multiple_of(PAGE_SIZE) {
+            return Err(Errno::EINVAL);
+        }
+        if len == 0 {
+            return Ok(());
+        }
+        let end = page_align(len).and_then(|len| addr.checked_add(len)).ok_or(Errno::ENOMEM)?;
+        let mut map = self.map.write_killable()?;
+        let first = map.vmas.find(addr).ok_or(Errno::ENOMEM)?;
+        let mut at = addr;
+        if grows {
+            if first.start >= end {
+                return Err(Errno::ENOMEM);
+            }
+            if !first.value.flags.contains(VmaFlags::GROWSDOWN) {
+                return Err(Errno::EINVAL);
+            }
+            at = first.start;
+        } else if first.start > addr {
+            return Err(Errno::ENOMEM);
+        }
+        let mut gather = Gather::new(self);
+        let first = at;
+        let result = loop {
+            if at >= end {
+                break Ok(());
+            }
+            let Some(entry) = map.vmas.get(at) else { break Err(Errno::ENOMEM) };
+            let range = at..entry.end.min(end);
+            if let Err(errno) = self.protect_one(&mut map, range.clone(), prot, &mut gather) {
+                break Err(errno);
+            }
+            at = range.end;
+        };
+        drop(gather);
+        map.merge_range(first..at);
+        result
+    }
+
+    /// Changes the protection of a part of one mapping.
+    fn protect_one(
+        &self,
+        map: &mut Map,
+        range: Range<usize>,
+        prot: Prot,
+        gather: &mut Gather<'_>,
+    ) -> Result<()> {
+        let Some(entry) = map.vmas.get(range.start) else { return Err(Errno::ENOMEM) };
+        let old = entry.value.flags;
+        let mut new = old.difference(ACCESS) | access_flags(prot);
+        let may = VmaFlags::from_bits_truncate(old.bits() >> 4) & ACCESS;
+        if !may.contains(new & ACCESS) {
+            return Err(Errno::EACCES);
+        }
+        if new == old {
+            return Ok(());
+        }
+        let pages = range.len() / PAGE_SIZE;
+        let becomes_writable = new.contains(VmaFlags::WRITE) && !old.contains(VmaFlags::WRITE);
+        if becomes_writable && !old.contains(VmaFlags::SHARED) {
+            if !old.contains(VmaFlags::GROWSDOWN)
+                && map.data.saturating_add(pages) > limit_pages(Resource::Data)
+            {
+                return Err(Errno::ENOMEM);
+            }
+            if !old.intersects(VmaFlags::ACCOUNTED | VmaFlags::NORESERVE) {
+                commit(pages)?;
+                new |= VmaFlags::ACCOUNTED;
+            }
+        }
+        let split = map
+            .vmas
+            .try_reserve(2)
+            .map_err(|_| Errno::ENOMEM)
+            .and_then(|()| map.split_at(range.start))
+            .and_then(|()| map.split_at(range.end));
+        if let Err(errno) = split {
+            if new.contains(VmaFlags::ACCOUNTED) && !old.contains(VmaFlags::ACCOUNTED) {
+                uncommit(pages);
+            }
+            return Err(errno);
+        }
+        map.set_flags(range.start, new);
+        self.protect_entries(range, new, gather);
+        Ok(())
+    }
+
+    fn protect_entries(&self, range: Range<usize>, flags: VmaFlags, gather: &mut Gather<'_>) {
+        let rights = PteFlags::PRESENT | PteFlags::WRITE | PteFlags::NO_EXECUTE | PteFlags::GLOBAL;
+        let base = protection(flags);
+        // The visit never fails.
+        let _ = self.tables.for_each_leaf(range.clone(), |leaf| {
+            let _guard = leaf.lock();
+            for index in leaf.indices(&range) {
+                let entry = leaf.table().load(index);
+                if !is_mapped(entry) {
+                    continue;
+                }
+                // What may be written at once stays so; the rest finds out by a fault (copy-on-write, notice to the file).
+                let keep = if flags.contains(VmaFlags::WRITE) {
+                    entry.flags() & PteFlags::WRITE
+                } else {
+                    PteFlags::empty()
+                };
+                let new = entry.without(rights).with(base | keep);
+                if new != entry {
+                    // The CPU may set the accessed and dirty bits until the exchange.
+                    let old = leaf.table().swap(index, new);
+                    let bits = old.flags() & (PteFlags::ACCESSED | PteFlags::DIRTY);
+                    if !new.has(bits) {
+                        leaf.table().store(index, new.with(bits));
+                    }
+                    gather.touch(leaf.addr_of(index));
+                }
+            }
+            Ok(())
+        });
+    }
+
+    /// `brk(2)`: the break afterwards.
+    pub fn brk(&self, addr: usize) -> usize {
+        let mut removed = Removed::new();
+        let mut map = self.write_map();
+        let old = map.brk;
+        if addr < map.brk_start || addr > USER_END {
+            return old;
+        }
+        let layout = self.layout();
+        let data = (addr - map.brk_start).saturating_add(layout.end_data - layout.start_data);
+        if data / PAGE_SIZE > limit_pages(Resource::Data) {
+            return old;
+        }
+        let (Some(new_end), Some(old_end)) = (page_align(addr), page_align(old)) else {
+            return old;
+        };
+        let mut populate = None;
+        if new_end < old_end {
+            let mut gather = Gather::new(self);
+            if self.unmap_locked(&mut map, new_end..old_end, &mut gather, &mut removed).is_err() {
+                return old;
+            }
+        } else if new_end > old_end {
+            match self.grow_heap(&mut map, old_end..new_end) {
+                Ok(locked) => populate = locked.then_some(old_end..new_end),
+                Err(_) => return old,
+            }
+        }
+        map.brk = addr;
+        drop(map);
+        if let Some(range) = populate {
+            // As for `mmap` of locked memory.
+            let _ = self.populate(range);
+        }
+        addr
+    }
+
+    fn grow_heap(&self, map: &mut Map, range: Range<usize>) -> Result<bool> {
+        // A page beyond, so that the heap never touches the next mapping.
+        let mut flags = access_flags(Prot::READ | Prot::WRITE)
+            | VmaFlags::MAY_READ
+            | VmaFlags::MAY_WRITE
+            | VmaFlags::MAY_EXEC
+            | VmaFlags::ACCOUNTED
+            | map.lock_future;
+        let pages = range.len() / PAGE_SIZE;
+        let end = range.end.checked_add(PAGE_SIZE).ok_or(Errno::ENOMEM)?;
+        if !map.is_free(range.start..end)
+            || !map.may_expand(flags, pages)
+            || map.vmas.len() >= super::MAX_MAP_COUNT
+        {
+            return Err(Errno::ENOMEM);
+        }
+        if flags.contains(VmaFlags::LOCKED) {
+            map.may_lock(pages)?;
+        } else {
+            flags.remove(VmaFlags::LOCK_ON_FAULT);
+        }
+        commit(pages)?;
+        if let Err(errno) = map.link(range, Vma { flags, backing: Backing::Anonymous }) {
+            uncommit(pages);
+            return Err(errno);
+        }
+        Ok(flags.contains(VmaFlags::LOCKED) && !flags.contains(VmaFlags::LOCK_ON_FAULT))
+    }
+
+    /// Places the heap, for exec.
+    pub fn set_brk_start(&self, addr: usize) {
+        let mut map = self.write_map();
+        (map.brk_start, map.brk) = (addr, addr);
+    }
+
+    /// The bounds of the heap.
+    pub fn brk_range(&self) -> Range<usize> {
+        let map = self.read_map();
+        map.brk_start..map.brk
+    }
+
+    /// Grows the stack above `addr` down to it. `ENOMEM` when there is none, or no room or leave for it.
+    pub(in crate::mm) fn grow_stack(&self, addr: usize) -> Result<()> {
+        let addr = addr & !(PAGE_SIZE - 1);
+        let mut map = self.map.write_killable()?;
+        let entry = map.vmas.find(addr).ok_or(Errno::ENOMEM)?;
+        if entry.start <= addr {
+            return Ok(());
+        }
+        let (start, end, flags) = (entry.start, entry.end, entry.value.flags);
+        let pages = (start - addr) / PAGE_SIZE;
+        // The gap below belongs to the stack, unless what is there is inaccessible, or a stack itself.
+        let gap_taken = map.vmas.before(start).is_some_and(|below| {
+            below.value.flags.intersects(ACCESS)
+                && !below.value.flags.contains(VmaFlags::GROWSDOWN)
+                && addr - below.end.min(addr) < STACK_GUARD_GAP
+                || below.end > addr
+        });
+        if !flags.contains(VmaFlags::GROWSDOWN)
+            || gap_taken
+            || addr < super::MMAP_MIN_ADDR
+            || (end - addr) / PAGE_SIZE > limit_pages(Resource::Stack)
+            || !map.may_expand(flags, pages)
+        {
+            return Err(Errno::ENOMEM);
+        }
+        if flags.contains(VmaFlags::LOCKED) {
+            map.may_lock(pages)?;
+        }
+        if flags.contains(VmaFlags::ACCOUNTED) {
+            commit(pages)?;
+        }
+        map.resize(start, addr..end);
+        if let Some((_, vma)) = map.vmas.find_mut(addr)
+            && let Backing::Object(object) = &mut vma.backing
+        {
+            object.first = object.first.wrapping_sub(pages as u64);
+        }
+        Ok(())
+    }
+}
+
+impl Map {
+    /// Joins mappings that have become the same, at and between the ends of `range`.
+    pub(super) fn merge_range(&mut self, range: Range<usize>) {
+        let mut at = range.start;
+        loop {
+            self.merge_at(at);
+            match self.vmas.find(at).map(|entry| entry.end) {
+                Some(end) if end <= range.end => at = end,
+                _ => break,
+            }
+        }
+        self.merge_at(range.end);
+    }
+}
+
+/// Page-aligned, within user space; the length rounded up to pages.
+pub(super) fn check_range(addr: usize, len: usize) -> Option<Range<usize>> {
+    if !addr.is_multiple_of(PAGE_SIZE) || addr > USER_END || len > USER_END - addr {
+        return None;
+    }
+    Some(addr..addr + page_align(len)?)
+}

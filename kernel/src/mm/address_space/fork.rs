@@ -1,0 +1,116 @@
+//! The copy-on-write copy of an address space, for `fork(2)`.
+//!
+//! Only what cannot be brought in again is copied: entries of private memory. Pages of objects are found by their faults, as their tables cost
+//! more to copy than most children ever use.
+
+use super::{
+    AddressSpace, Map,
+    map::{commit, uncommit},
+    tables::is_mapped,
+    tlb::Gather,
+    vma::{Backing, Vma, VmaFlags},
+};
+use crate::{
+    arch::paging::PteFlags,
+    mm::{PAGE_SIZE, address_space::tables},
+};
+use abi::{Errno, Result};
+use alloc::sync::Arc;
+use core::ops::Range;
+use vma_tree::RangeMap;
+
+impl AddressSpace {
+    /// A copy-on-write copy, for fork.
+    pub fn fork(&self) -> Result<Arc<AddressSpace>> {
+        let mut child = AddressSpace::new()?;
+        // Nobody else knows the new space yet.
+        let target = Arc::get_mut(&mut child).ok_or(Errno::ENOMEM)?;
+        let result = {
+            let map = self.map.write_killable()?;
+            self.fork_into(&map, target)
+        };
+        child.set_layout(self.layout());
+        result.map(|()| child)
+    }
+
+    fn fork_into(&self, map: &Map, child: &mut AddressSpace) -> Result<()> {
+        let mut copy =
+            Map { vmas: RangeMap::new(), lock_future: VmaFlags::empty(), locked: 0, ..*map };
+        let mut gather = Gather::new(self);
+        let mut copy_all = || {
+            for entry in map.vmas.iter() {
+                let range = entry.start..entry.end;
+                if entry.value.flags.contains(VmaFlags::DONT_COPY) {
+                    copy.forget(&entry.value, &range);
+                    continue;
+                }
+                let mut vma = entry.value.clone();
+                vma.flags.remove(VmaFlags::LOCKED | VmaFlags::LOCK_ON_FAULT);
+                let committed = vma.committed(range.clone());
+                commit(committed)?;
+                if copy.vmas.insert(range.start, range.end, vma).is_err() {
+                    uncommit(committed);
+                    return Err(Errno::ENOMEM);
+                }
+                if entry.value.is_private() && !entry.value.flags.contains(VmaFlags::WIPE_ON_FORK) {
+                    self.copy_entries(&entry.value, range, child, &mut gather)?;
+                }
+            }
+            Ok(())
+        };
+        let result = copy_all();
+        // A copy that failed half-way is given back as a whole.
+        *child.map.get_mut() = copy;
+        result
+    }
+
+    /// Shares the private pages of one mapping with the child: neither may write them any more without a copy.
+    fn copy_entries(
+        &self,
+        vma: &Vma,
+        range: Range<usize>,
+        child: &AddressSpace,
+        gather: &mut Gather<'_>,
+    ) -> Result<()> {
+        let zero_pages_too = matches!(vma.backing, Backing::Anonymous);
+        let mut copied = 0;
+        let result = self.tables.for_each_leaf(range.clone(), |leaf| {
+            let mut target = None;
+            for index in leaf.indices(&range) {
+                let entry = leaf.table().load(index);
+                let wanted = entry.has(PteFlags::ANONYMOUS)
+                    || zero_pages_too && entry.has(PteFlags::UNCOUNTED);
+                if !is_mapped(entry) || !wanted {
+                    continue;
+                }
+                let target = match target {
+                    Some(target) => target,
+                    None => *target.insert(child.tables.leaf_or_new(leaf.base)?),
+                };
+                if entry.has(PteFlags::WRITE) {
+                    leaf.table().clear_flags(index, PteFlags::WRITE);
+                    gather.touch(leaf.addr_of(index));
+                }
+                // SAFETY: the space's lock is held for writing, so the entry stays.
+                if let Some(frame) = unsafe { tables::clone_frame(entry) } {
+                    frame.into_counted();
+                    copied += 1;
+                }
+                target.table().store(index, entry.without(PteFlags::WRITE));
+            }
+            Ok(())
+        });
+        child.count_resident(copied, 0);
+        result
+    }
+}
+
+impl Map {
+    /// Takes a mapping that was not copied out of the figures.
+    fn forget(&mut self, vma: &Vma, range: &Range<usize>) {
+        let pages = range.len() / PAGE_SIZE;
+        let mut vma = vma.clone();
+        vma.flags.remove(VmaFlags::LOCKED);
+        self.account(&vma, pages, false);
+    }
+}

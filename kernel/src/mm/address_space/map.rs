@@ -1,0 +1,427 @@
+//! `mmap(2)`: checks, placement, and the map's own book-keeping.
+
+use super::{
+    AddressSpace, MAX_MAP_COUNT, MMAP_MIN_ADDR, Map, MapKind, MapRequest, MmapFlags, Prot, Removed,
+    STACK_GUARD_GAP,
+    shmem::Shmem,
+    tlb::Gather,
+    vma::{Backing, Object, Vma, VmaFlags, access_flags},
+};
+use crate::{
+    mm::{PAGE_SIZE, USER_END, UserAddr, node, stats::Counter},
+    process::{Capability, Resource},
+    sched,
+};
+use abi::{Errno, Result};
+use alloc::sync::Arc;
+use core::ops::Range;
+use vma_tree::Entry;
+
+/// `MAP_TYPE`: the bits that choose between shared and private.
+const TYPE_MASK: u32 = 0xf;
+const SHARED_VALIDATE: u32 = 3;
+/// What `MAP_SHARED_VALIDATE` lets pass (`LEGACY_MAP_MASK`).
+const KNOWN_TO_VALIDATE: u32 = MmapFlags::all().difference(MmapFlags::FIXED_NOREPLACE).bits()
+    | DENYWRITE
+    | EXECUTABLE
+    | HUGETLB;
+const DENYWRITE: u32 = 0x800;
+const EXECUTABLE: u32 = 0x1000;
+const HUGETLB: u32 = 0x4_0000;
+
+/// Where the search from below starts (`TASK_UNMAPPED_BASE`).
+const BOTTOM_UP_BASE: usize = (USER_END / 3) & !(PAGE_SIZE - 1);
+/// `MAP_32BIT` searches here.
+const LOW_2G: Range<usize> = 0x4000_0000..0x8000_0000;
+
+/// The least and most room left for the stack.
+const MIN_STACK_ROOM: u64 = 128 << 20;
+const MAX_STACK_ROOM: u64 = USER_END as u64 / 6 * 5;
+/// How far the stack's own place may move down.
+const STACK_RANDOM: u64 = 0x3f_ffff << 12;
+/// Bits of randomness in the place of mappings (`vm.mmap_rnd_bits`).
+const RANDOM_BITS: u32 = 28;
+
+pub(super) fn default_top() -> usize {
+    top(8 << 20, None)
+}
+
+pub(super) fn top(stack_limit: u64, random: Option<u64>) -> usize {
+    let pad = STACK_GUARD_GAP as u64 + if random.is_some() { STACK_RANDOM } else { 0 };
+    let room = stack_limit.saturating_add(pad).clamp(MIN_STACK_ROOM, MAX_STACK_ROOM);
+    let down = random.map_or(0, |random| random & ((1 << RANDOM_BITS) - 1)) << 12;
+    let top = USER_END as u64 - room - down.min(USER_END as u64 / 6);
+    top as usize & !(PAGE_SIZE - 1)
+}
+
+/// Rounds up to pages; `None` on overflow.
+pub(super) fn page_align(len: usize) -> Option<usize> {
+    len.checked_next_multiple_of(PAGE_SIZE)
+}
+
+pub(super) fn limit_pages(resource: Resource) -> usize {
+    let bytes = sched::current().process.limits().soft(resource);
+    usize::try_from(bytes / PAGE_SIZE as u64).unwrap_or(usize::MAX)
+}
+
+pub(super) fn may_lock_any() -> bool {
+    sched::current().credentials.load().has(Capability::IpcLock)
+}
+
+/// Promises `pages` to somebody. By Linux's heuristic: only what could never be had is refused.
+pub(super) fn commit(pages: usize) -> Result<()> {
+    if pages > node::total() {
+        return Err(Errno::ENOMEM);
+    }
+    Counter::Committed.add(pages as isize);
+    Ok(())
+}
+
+pub(super) fn uncommit(pages: usize) {
+    Counter::Committed.add(-(pages as isize));
+}
+
+/// Leaves the guard gap below a stack free.
+fn clear_of_stack(gap: Range<usize>, above: Option<&Entry<Vma>>) -> Range<usize> {
+    match above {
+        Some(above)
+            if above.value.flags.contains(VmaFlags::GROWSDOWN) && gap.end == above.start =>
+        {
+            gap.start..gap.end.saturating_sub(STACK_GUARD_GAP)
+        }
+        _ => gap,
+    }
+}
+
+impl Map {
+    /// Counts a mapping that comes or goes.
+    pub(super) fn account(&mut self, vma: &Vma, pages: usize, comes: bool) {
+        let add = |count: &mut usize| {
+            *count = if comes { *count + pages } else { count.saturating_sub(pages) };
+        };
+        add(&mut self.total);
+        if vma.flags.contains(VmaFlags::LOCKED) {
+            add(&mut self.locked);
+        }
+        if is_data(vma.flags) {
+            add(&mut self.data);
+        }
+        if vma.flags.contains(VmaFlags::GROWSDOWN) {
+            add(&mut self.stack);
+        } else if vma.flags.contains(VmaFlags::EXEC)
+            && !vma.flags.contains(VmaFlags::WRITE)
+            && matches!(vma.backing, Backing::Object(_))
+        {
+            add(&mut self.text);
+        }
+    }
+
+    /// Whether `pages` more of a mapping with `flags` stay within RLIMIT_AS and RLIMIT_DATA.
+    pub(super) fn may_expand(&self, flags: VmaFlags, pages: usize) -> bool {
+        self.total.saturating_add(pages) <= limit_pages(Resource::AddressSpace)
+            && (!is_data(flags) || self.data.saturating_add(pages) <= limit_pages(Resource::Data))
+    }
+
+    /// Whether `pages` more may be locked; `EAGAIN`.
+    pub(super) fn may_lock(&self, pages: usize) -> Result<()> {
+        if self.locked.saturating_add(pages) > limit_pages(Resource::MemoryLocked)
+            && !may_lock_any()
+        {
+            return Err(Errno::EAGAIN);
+        }
+        Ok(())
+    }
+
+    /// Adds a mapping, as part of a neighbour where that goes on with the same.
+    pub(super) fn link(&mut self, range: Range<usize>, vma: Vma) -> Result<()> {
+        self.vmas.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        self.account(&vma, range.len() / PAGE_SIZE, true);
+        let start = range.start;
+        self.vmas.insert(range.start, range.end, vma).map_err(|_| Errno::ENOMEM)?;
+        self.merge_at(range.end);
+        self.merge_at(start);
+        Ok(())
+    }
+
+    /// Joins the mappings that meet at `addr`, if they show the same.
+    pub(super) fn merge_at(&mut self, addr: usize) {
+        let Some(above) = self.vmas.get(addr).filter(|entry| entry.start == addr) else { return };
+        let end = above.end;
+        let Some(below) = self.vmas.before(addr).filter(|entry| entry.end == addr) else { return };
+        if below.value.continues_in(addr - below.start, &above.value) {
+            let start = below.start;
+            // The file is kept by the part below, so this releases nothing.
+            self.vmas.remove(addr);
+            self.vmas.set_bounds(start, start..end);
+        }
+    }
+
+    /// Makes `addr` a border between mappings. Cannot fail after room for one more was reserved.
+    pub(super) fn split_at(&mut self, addr: usize) -> Result<()> {
+        let Some(entry) = self.vmas.get(addr).filter(|entry| entry.start < addr) else {
+            return Ok(());
+        };
+        if self.vmas.len() >= MAX_MAP_COUNT {
+            return Err(Errno::ENOMEM);
+        }
+        let (start, end) = (entry.start, entry.end);
+        let upper = entry.value.from_offset(addr - start);
+        self.vmas.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        self.vmas.set_bounds(start, start..addr);
+        self.vmas.insert(addr, end, upper).map_err(|_| Errno::ENOMEM)
+    }
+
+    /// Takes out the mappings within `range`, at whose ends there are borders.
+    pub(super) fn unlink(&mut self, range: Range<usize>, removed: &mut Removed) -> Result<()> {
+        removed
+            .try_reserve(self.vmas.overlapping(range.clone()).count())
+            .map_err(|_| Errno::ENOMEM)?;
+        while let Some(start) =
+            self.vmas.find(range.start).map(|e| e.start).filter(|&start| start < range.end)
+        {
+            let Some(entry) = self.vmas.remove(start) else { break };
+            self.account(&entry.value, (entry.end - entry.start) / PAGE_SIZE, false);
+            uncommit(entry.value.committed(entry.start..entry.end));
+            removed.push(entry.value);
+        }
+        Ok(())
+    }
+
+    /// Replaces the flags of the mapping that starts at `start`.
+    pub(super) fn set_flags(&mut self, start: usize, flags: VmaFlags) {
+        let Some(entry) = self.vmas.get(start) else { return };
+        let pages = (entry.end - entry.start) / PAGE_SIZE;
+        let mut vma = entry.value.clone();
+        self.account(&vma, pages, false);
+        vma.flags = flags;
+        self.account(&vma, pages, true);
+        if let Some((_, place)) = self.vmas.find_mut(start) {
+            place.flags = flags;
+        }
+    }
+
+    /// Changes the bounds of a mapping: it stays clear of its neighbours.
+    pub(super) fn resize(&mut self, start: usize, new: Range<usize>) {
+        let Some(entry) = self.vmas.get(start) else { return };
+        let old = entry.end - entry.start;
+        let vma = entry.value.clone();
+        self.account(&vma, old / PAGE_SIZE, false);
+        self.account(&vma, new.len() / PAGE_SIZE, true);
+        self.vmas.set_bounds(start, new);
+    }
+
+    /// Finds a place (`arch_get_unmapped_area_topdown` on Linux).
+    pub(super) fn find_area(&self, hint: usize, len: usize, flags: MmapFlags) -> Result<usize> {
+        if len > USER_END {
+            return Err(Errno::ENOMEM);
+        }
+        let hint = hint & !(PAGE_SIZE - 1);
+        if hint != 0 {
+            let hint = hint.max(MMAP_MIN_ADDR);
+            let end = hint.saturating_add(len);
+            if end <= USER_END && self.is_free(hint..end) {
+                return Ok(hint);
+            }
+        }
+        if flags.contains(MmapFlags::LOW_2G) {
+            return self.vmas.find_gap_up(len, LOW_2G, clear_of_stack).ok_or(Errno::ENOMEM);
+        }
+        self.vmas
+            .find_gap_down(len, MMAP_MIN_ADDR..self.mmap_top, clear_of_stack)
+            .or_else(|| self.vmas.find_gap_up(len, BOTTOM_UP_BASE..USER_END, clear_of_stack))
+            .ok_or(Errno::ENOMEM)
+    }
+
+    /// Whether nothing is mapped in `range`, nor a stack right above it.
+    pub(super) fn is_free(&self, range: Range<usize>) -> bool {
+        self.vmas.find(range.start).is_none_or(|next| {
+            let gap = clear_of_stack(0..next.start, Some(next));
+            range.end <= gap.end
+        })
+    }
+}
+
+fn is_data(flags: VmaFlags) -> bool {
+    flags.contains(VmaFlags::WRITE)
+        && !flags.intersects(VmaFlags::SHARED.union(VmaFlags::GROWSDOWN))
+}
+
+impl AddressSpace {
+    /// Maps; the address. (`mmap(2)` with all its errors, RLIMIT_AS and overcommit included)
+    pub fn map(&self, request: MapRequest) -> Result<UserAddr> {
+        let MapRequest { addr, len, prot, flags, kind } = request;
+        if len == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let len = page_align(len).ok_or(Errno::ENOMEM)?;
+        if let MapKind::File(_, offset) = kind
+            && (offset / PAGE_SIZE as u64).checked_add((len / PAGE_SIZE) as u64).is_none()
+        {
+            return Err(Errno::EOVERFLOW);
+        }
+        // Asked before the lock is taken: the file's locks come first in the order.
+        let mut object = prepare(&kind, flags, len);
+        let mut removed = Removed::new();
+        let mut map = self.map.write_killable()?;
+        if map.vmas.len() >= MAX_MAP_COUNT {
+            return Err(Errno::ENOMEM);
+        }
+        let fixed = flags.intersects(MmapFlags::FIXED | MmapFlags::FIXED_NOREPLACE);
+        let addr = if fixed { check_fixed(addr, len)? } else { map.find_area(addr, len, flags)? };
+        let range = addr..addr + len;
+        if flags.contains(MmapFlags::FIXED_NOREPLACE)
+            && map.vmas.overlapping(range.clone()).next().is_some()
+        {
+            return Err(Errno::EEXIST);
+        }
+        let mut vma_flags = access_flags(prot)
+            | VmaFlags::MAY_READ
+            | VmaFlags::MAY_WRITE
+            | VmaFlags::MAY_EXEC
+            | map.lock_future;
+        if flags.contains(MmapFlags::LOCKED) {
+            if limit_pages(Resource::MemoryLocked) == 0 && !may_lock_any() {
+                return Err(Errno::EPERM);
+            }
+            vma_flags |= VmaFlags::LOCKED;
+        }
+        let pages = len / PAGE_SIZE;
+        if vma_flags.contains(VmaFlags::LOCKED) {
+            map.may_lock(pages)?;
+        }
+        vma_flags |= sharing(&kind, prot, flags)?;
+        if flags.contains(MmapFlags::GROWSDOWN) {
+            vma_flags |= VmaFlags::GROWSDOWN;
+        }
+        // A shared mapping of a file that is open for reading only cannot become writable.
+        if let MapKind::File(file, _) = &kind
+            && vma_flags.contains(VmaFlags::SHARED)
+            && !file.flags().writable()
+        {
+            vma_flags.remove(VmaFlags::MAY_WRITE);
+        }
+        if matches!(kind, MapKind::Special(..)) {
+            vma_flags |= VmaFlags::SPECIAL;
+        }
+        let backing = core::mem::replace(&mut object, Ok(Backing::Anonymous))?;
+
+        let replaced: usize = if fixed { map.pages_in(range.clone()) } else { 0 };
+        if !map.may_expand(vma_flags, pages.saturating_sub(replaced)) {
+            return Err(Errno::ENOMEM);
+        }
+        if flags.contains(MmapFlags::NORESERVE) {
+            vma_flags |= VmaFlags::NORESERVE;
+        } else if is_accountable(vma_flags, &backing) {
+            vma_flags |= VmaFlags::ACCOUNTED;
+            commit(pages)?;
+        }
+        let vma = Vma { flags: vma_flags, backing };
+        let result = (|| {
+            if fixed {
+                let mut gather = Gather::new(self);
+                self.unmap_locked(&mut map, range.clone(), &mut gather, &mut removed)?;
+            }
+            map.link(range.clone(), vma)
+        })();
+        if let Err(errno) = result {
+            if vma_flags.contains(VmaFlags::ACCOUNTED) {
+                uncommit(pages);
+            }
+            return Err(errno);
+        }
+        drop(map);
+        drop(removed);
+        let populate = flags.contains(MmapFlags::POPULATE) && !flags.contains(MmapFlags::NONBLOCK);
+        let locked =
+            vma_flags.contains(VmaFlags::LOCKED) && !vma_flags.contains(VmaFlags::LOCK_ON_FAULT);
+        if populate || locked {
+            // The mapping exists; pages that cannot come now come, or fail, when they are touched.
+            let _ = self.populate(range);
+        }
+        Ok(UserAddr(addr))
+    }
+}
+
+impl Map {
+    /// Pages mapped in `range`.
+    fn pages_in(&self, range: Range<usize>) -> usize {
+        self.vmas
+            .overlapping(range.clone())
+            .map(|e| (e.end.min(range.end) - e.start.max(range.start)) / PAGE_SIZE)
+            .sum()
+    }
+}
+
+/// The object to be mapped, made or looked up.
+fn prepare(kind: &MapKind, flags: MmapFlags, len: usize) -> Result<Backing> {
+    Ok(match kind {
+        MapKind::Anonymous if flags.contains(MmapFlags::SHARED) => {
+            Backing::Object(Object { source: Shmem::new(len)?, file: None, name: None, first: 0 })
+        }
+        MapKind::Anonymous => Backing::Anonymous,
+        MapKind::File(file, offset) => Backing::Object(Object {
+            source: file.ops().page_source(file)?,
+            file: Some(Arc::clone(file)),
+            name: None,
+            first: offset / PAGE_SIZE as u64,
+        }),
+        MapKind::Special(name, source) => Backing::Object(Object {
+            source: Arc::clone(source),
+            file: None,
+            name: Some(name),
+            first: 0,
+        }),
+    })
+}
+
+fn check_fixed(addr: usize, len: usize) -> Result<usize> {
+    if len > USER_END || addr > USER_END - len {
+        return Err(Errno::ENOMEM);
+    }
+    if !addr.is_multiple_of(PAGE_SIZE) {
+        return Err(Errno::EINVAL);
+    }
+    let privileged = || sched::current().credentials.load().has(Capability::SysRawio);
+    if addr < MMAP_MIN_ADDR && !privileged() {
+        return Err(Errno::EPERM);
+    }
+    Ok(addr)
+}
+
+/// The sharing that is asked for, checked against the file's mode.
+fn sharing(kind: &MapKind, prot: Prot, flags: MmapFlags) -> Result<VmaFlags> {
+    let kind_of_sharing = flags.bits() & TYPE_MASK;
+    let shared = match kind_of_sharing {
+        1 => true,
+        SHARED_VALIDATE if !matches!(kind, MapKind::Anonymous) => {
+            if flags.bits() & !KNOWN_TO_VALIDATE & !TYPE_MASK != 0 {
+                return Err(Errno::EOPNOTSUPP);
+            }
+            true
+        }
+        2 => false,
+        _ => return Err(Errno::EINVAL),
+    };
+    if let MapKind::File(file, _) = kind {
+        if shared && prot.contains(Prot::WRITE) && !file.flags().writable() {
+            return Err(Errno::EACCES);
+        }
+        if !file.flags().readable() {
+            return Err(Errno::EACCES);
+        }
+        if flags.contains(MmapFlags::GROWSDOWN) {
+            return Err(Errno::EINVAL);
+        }
+    } else if shared && flags.contains(MmapFlags::GROWSDOWN) {
+        return Err(Errno::EINVAL);
+    }
+    Ok(if shared { VmaFlags::SHARED } else { VmaFlags::empty() })
+}
+
+fn is_accountable(flags: VmaFlags, backing: &Backing) -> bool {
+    let shared_memory = matches!(backing, Backing::Object(object) if object.file.is_none() && object.name.is_none());
+    if flags.contains(VmaFlags::SHARED) {
+        return shared_memory;
+    }
+    flags.contains(VmaFlags::WRITE)
+}

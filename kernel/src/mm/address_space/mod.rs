@@ -1,0 +1,394 @@
+//! Address spaces: a map of VMAs over page tables.
+//!
+//! | file | |
+//! |---|---|
+//! | `vma` | one mapping: flags, what it shows, when neighbours merge |
+//! | `tables` | the page tables of the user half |
+//! | `tlb` | telling CPUs to forget translations; freeing frames only after |
+//! | `map`, `change`, `remap` | `mmap`; `munmap`, `mprotect`, `brk`; `mremap` |
+//! | `advise`, `lock` | `madvise`, `msync`, `mincore`; the `mlock` family |
+//! | `fork` | the copy-on-write copy |
+//! | `remote` | access from elsewhere, futex keys |
+//! | `show` | `/proc/<pid>/maps` and sizes |
+//! | `shmem` | the object behind shared anonymous memory |
+//!
+//! Locks: `map` (class ADDRESS_SPACE, sleeping) is held for reading by faults and by whatever only takes pages out (madvise), for
+//! writing by changes of the map. Below it, a lock a page-table page (see `tables`). Files are never released under `map`:
+//! what a change removes is handed out and dropped after.
+
+mod advise;
+mod change;
+mod fork;
+mod lock;
+mod map;
+mod remap;
+mod remote;
+mod shmem;
+mod show;
+pub(super) mod tables;
+mod tlb;
+pub(super) mod vma;
+
+pub use advise::Advice;
+pub use lock::LockMode;
+pub use remap::RemapFlags;
+pub use remote::current_space;
+pub use show::Usage;
+
+use super::{Frame, PAGE_SIZE, PageIndex, kernel_map, stats::Counter};
+use crate::{
+    arch::{
+        cpu::{self, CpuMask, MAX_CPUS},
+        irq, paging,
+    },
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, SpinLock, class},
+};
+use abi::Result;
+use alloc::{sync::Arc, vec::Vec};
+use core::{
+    ops::Range,
+    sync::atomic::{AtomicIsize, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
+};
+use tables::Tables;
+use vma::{Vma, VmaFlags};
+use vma_tree::RangeMap;
+
+bitflags::bitflags! {
+    /// `PROT_*`.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Prot: u32 {
+        /// May be read.
+        const READ = 1;
+        /// May be written.
+        const WRITE = 2;
+        /// May be executed.
+        const EXEC = 4;
+    }
+    /// `MAP_*`.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct MmapFlags: u32 {
+        /// Changes are seen by all who map the object.
+        const SHARED = 1;
+        /// Changes are this space's own.
+        const PRIVATE = 2;
+        /// At this address, whatever is there.
+        const FIXED = 0x10;
+        /// No file.
+        const ANONYMOUS = 0x20;
+        /// In the first 2 GiB.
+        const LOW_2G = 0x40;
+        /// A stack that grows down.
+        const GROWSDOWN = 0x100;
+        /// As by `mlock(2)`.
+        const LOCKED = 0x2000;
+        /// No reservation of memory.
+        const NORESERVE = 0x4000;
+        /// Bring the pages in now.
+        const POPULATE = 0x8000;
+        /// With `POPULATE`: not where that would wait.
+        const NONBLOCK = 0x10000;
+        /// A thread's stack: no effect.
+        const STACK = 0x20000;
+        /// At this address, unless something is there.
+        const FIXED_NOREPLACE = 0x100000;
+    }
+}
+
+/// What a mapping shows.
+#[derive(Clone)]
+pub enum MapKind {
+    /// Zero pages, private or (with `SHARED`) common to parent and child.
+    Anonymous,
+    /// Part of a file, from the byte offset given (page-aligned).
+    File(Arc<crate::fs::File>, u64),
+    /// Pages of the kernel's own making, under a name of its own (`[vdso]`).
+    Special(&'static str, Arc<dyn PageSource>),
+}
+
+/// What to map, and where.
+pub struct MapRequest {
+    /// Hint, or the place with `FIXED`.
+    pub addr: usize,
+    /// Bytes; rounded up to pages.
+    pub len: usize,
+    /// Protection.
+    pub prot: Prot,
+    /// Flags.
+    pub flags: MmapFlags,
+    /// Content.
+    pub kind: MapKind,
+}
+
+/// Where file mappings get their pages: the page cache of an inode, or a device.
+pub trait PageSource: Send + Sync {
+    /// The page at `index`, read in if need be; for a shared writable mapping about to be written, `write` is set
+    /// (the source marks it dirty, allocates blocks). Beyond the end of the file: `ENXIO` (the fault becomes SIGBUS).
+    fn page(&self, index: PageIndex, write: bool) -> Result<Frame>;
+    /// Pages around `index` that are there already, for fault-around: calls `sink` with each; it says whether to go on.
+    fn cached_pages(
+        &self,
+        _range: Range<PageIndex>,
+        _sink: &mut dyn FnMut(PageIndex, Frame) -> bool,
+    ) {
+    }
+    /// Whether a page must be asked for with `write` before it is written through a shared mapping. Memory-only sources say no, and their
+    /// pages are mapped writable at once.
+    fn wants_write_notice(&self) -> bool {
+        true
+    }
+}
+
+/// The first address that a program may map unless it is privileged (`vm.mmap_min_addr`).
+pub const MMAP_MIN_ADDR: usize = 65536;
+/// Most mappings in a space (`vm.max_map_count`).
+pub const MAX_MAP_COUNT: usize = 65530;
+/// Bytes kept free below a stack (`stack_guard_gap`).
+pub const STACK_GUARD_GAP: usize = 256 * PAGE_SIZE;
+
+/// An address space.
+pub struct AddressSpace {
+    tables: Tables,
+    map: RwLock<Map>,
+    /// The CPUs that have its tables loaded.
+    cpus: AtomicU64,
+    rss: Rss,
+    layout: SpinLock<Layout>,
+}
+
+/// Resident pages. Signed: a page may be seen to go before it is seen to come.
+#[derive(Default)]
+pub(super) struct Rss {
+    pub(super) anonymous: AtomicIsize,
+    pub(super) file: AtomicIsize,
+    peak: AtomicUsize,
+}
+
+/// What the space's lock protects.
+pub(super) struct Map {
+    pub(super) vmas: RangeMap<Vma>,
+    brk_start: usize,
+    brk: usize,
+    /// Mappings without a place of their own are put below.
+    mmap_top: usize,
+    /// Pages mapped: in all, as data (private and writable), locked, executable files, stack.
+    total: usize,
+    data: usize,
+    locked: usize,
+    text: usize,
+    stack: usize,
+    /// Flags that new mappings get (`mlockall(2)`).
+    lock_future: VmaFlags,
+}
+
+/// Places in an address space.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Layout {
+    pub start_code: usize,
+    pub end_code: usize,
+    pub start_data: usize,
+    pub end_data: usize,
+    pub start_stack: usize,
+    pub arg_start: usize,
+    pub arg_end: usize,
+    pub env_start: usize,
+    pub env_end: usize,
+}
+
+/// The space whose tables each CPU has loaded; null: the kernel's own.
+static ACTIVE: [AtomicPtr<AddressSpace>; MAX_CPUS] =
+    [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_CPUS];
+
+/// Mappings that a change removed: to be dropped after the lock, as dropping may release files.
+pub(super) type Removed = Vec<Vma>;
+
+impl AddressSpace {
+    /// An empty one.
+    pub fn new() -> Result<Arc<AddressSpace>> {
+        Self::with_map(Map {
+            vmas: RangeMap::new(),
+            brk_start: 0,
+            brk: 0,
+            mmap_top: map::default_top(),
+            total: 0,
+            data: 0,
+            locked: 0,
+            text: 0,
+            stack: 0,
+            lock_future: VmaFlags::empty(),
+        })
+    }
+
+    fn with_map(map: Map) -> Result<Arc<AddressSpace>> {
+        super::try_alloc::arc(AddressSpace {
+            tables: Tables::new()?,
+            map: RwLock::new(&class::ADDRESS_SPACE, map),
+            cpus: AtomicU64::new(0),
+            rss: Rss::default(),
+            layout: SpinLock::new(&class::PAGE, Layout::default()),
+        })
+    }
+
+    /// Makes page tables of this space the ones in use here. The scheduler calls it at a switch, with interrupts off. A kernel thread runs on
+    /// whatever space was there before (lazy TLB).
+    pub fn activate(&self) {
+        let state = irq::save_and_disable();
+        let cpu = cpu::id();
+        let this = core::ptr::from_ref(self).cast_mut();
+        let old = ACTIVE[cpu].load(Ordering::Relaxed);
+        if old != this {
+            // The mark comes before the load: whoever changes entries and does not see the mark has changed them before we load.
+            self.cpus.fetch_or(1 << cpu, Ordering::SeqCst);
+            // SAFETY: the root has the kernel's half; it stays alive while our mark is set (see `drop`).
+            unsafe { paging::load_root(self.tables.root()) };
+            ACTIVE[cpu].store(this, Ordering::Relaxed);
+            leave(old, cpu);
+        }
+        irq::restore(state);
+    }
+
+    /// Layout that exec records and `/proc` shows.
+    pub fn layout(&self) -> Layout {
+        *self.layout.lock()
+    }
+
+    /// Records it.
+    pub fn set_layout(&self, layout: Layout) {
+        *self.layout.lock() = layout;
+    }
+
+    /// Where mappings without a place of their own go: below `top`. Exec sets it before the first mapping, with the random part of ASLR in it;
+    /// see [`AddressSpace::mmap_top`].
+    pub fn set_mmap_base(&self, top: usize) {
+        self.map.write().mmap_top = top & !(PAGE_SIZE - 1);
+    }
+
+    /// The place for mappings that leaves room for a stack of `stack_limit` bytes (RLIMIT_STACK) whose own place is random when
+    /// `random` is given; 28 bits of `random` move it down by so many pages. As Linux's `mmap_base`.
+    pub fn mmap_top(stack_limit: u64, random: Option<u64>) -> usize {
+        map::top(stack_limit, random)
+    }
+
+    /// The map, to read.
+    pub(super) fn read_map(&self) -> RwLockReadGuard<'_, Map> {
+        self.map.read()
+    }
+
+    fn write_map(&self) -> RwLockWriteGuard<'_, Map> {
+        self.map.write()
+    }
+
+    pub(super) fn page_tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// Counts resident pages that came or went.
+    pub(super) fn count_resident(&self, anonymous: isize, file: isize) {
+        if anonymous != 0 {
+            self.rss.anonymous.fetch_add(anonymous, Ordering::Relaxed);
+            Counter::Anonymous.add(anonymous);
+        }
+        if file != 0 {
+            self.rss.file.fetch_add(file, Ordering::Relaxed);
+            Counter::Mapped.add(file);
+        }
+        if anonymous + file < 0 {
+            self.note_peak(usize::try_from(-(anonymous + file)).unwrap_or(0));
+        }
+    }
+
+    /// Pages that are resident.
+    fn resident(&self) -> usize {
+        let sum =
+            self.rss.anonymous.load(Ordering::Relaxed) + self.rss.file.load(Ordering::Relaxed);
+        usize::try_from(sum).unwrap_or(0)
+    }
+
+    /// Remembers the peak, which was `gone` pages above what is resident now.
+    fn note_peak(&self, gone: usize) {
+        self.rss.peak.fetch_max(self.resident() + gone, Ordering::Relaxed);
+    }
+
+    /// The CPUs that have the tables loaded.
+    fn cpu_mask(&self) -> CpuMask {
+        // Orders the changes of entries before: see `activate`.
+        core::sync::atomic::fence(Ordering::SeqCst);
+        CpuMask(self.cpus.load(Ordering::SeqCst))
+    }
+}
+
+/// Leaves the current user address space: only kernel memory is mapped here until the next [`AddressSpace::activate`]. A task does so
+/// before it drops its own.
+pub fn activate_kernel() {
+    let state = irq::save_and_disable();
+    let cpu = cpu::id();
+    let old = ACTIVE[cpu].load(Ordering::Relaxed);
+    if !old.is_null() {
+        // SAFETY: the kernel's own root maps all that the kernel uses.
+        unsafe { paging::load_root(kernel_map::root()) };
+        ACTIVE[cpu].store(core::ptr::null_mut(), Ordering::Relaxed);
+        leave(old, cpu);
+    }
+    irq::restore(state);
+}
+
+/// Takes a CPU out of the mask of a space that it has left. The space may be gone afterwards.
+fn leave(old: *mut AddressSpace, cpu: usize) {
+    if !old.is_null() {
+        // SAFETY: the space's `drop` waits until every bit of the mask is clear; ours still is set.
+        unsafe { (*old).cpus.fetch_and(!(1 << cpu), Ordering::SeqCst) };
+    }
+}
+
+impl Drop for AddressSpace {
+    /// Frees everything. Where it may sleep: CPUs that still have the tables loaded are made to leave them.
+    fn drop(&mut self) {
+        let this = core::ptr::from_mut(self);
+        let go = || {
+            let state = irq::save_and_disable();
+            let cpu = cpu::id();
+            if ACTIVE[cpu].load(Ordering::Relaxed) == this {
+                // SAFETY: the kernel's own root maps all that the kernel uses.
+                unsafe { paging::load_root(kernel_map::root()) };
+                ACTIVE[cpu].store(core::ptr::null_mut(), Ordering::Relaxed);
+                leave(this, cpu);
+            }
+            irq::restore(state);
+        };
+        let shared = SendPtr(this);
+        go();
+        while self.cpu_mask().0 != 0 {
+            cpu::call_on(self.cpu_mask(), &|| {
+                let cpu = cpu::id();
+                if ACTIVE[cpu].load(Ordering::Relaxed) == shared.get() {
+                    // SAFETY: as above.
+                    unsafe { paging::load_root(kernel_map::root()) };
+                    ACTIVE[cpu].store(core::ptr::null_mut(), Ordering::Relaxed);
+                    leave(shared.get(), cpu);
+                }
+            });
+            // This task may have moved to a CPU of the mask, which the call leaves out.
+            go();
+        }
+        // No CPU uses the tables, so nothing needs to be flushed.
+        self.tables.free_all();
+        Counter::Anonymous.add(-self.rss.anonymous.load(Ordering::Relaxed));
+        Counter::Mapped.add(-self.rss.file.load(Ordering::Relaxed));
+        let map = self.map.get_mut();
+        let committed: usize =
+            map.vmas.iter().map(|entry| entry.value.committed(entry.start..entry.end)).sum();
+        Counter::Committed.add(-(committed as isize));
+        map.vmas.drain().for_each(drop);
+    }
+}
+
+/// An address to compare with.
+struct SendPtr(*mut AddressSpace);
+
+impl SendPtr {
+    fn get(&self) -> *mut AddressSpace {
+        self.0
+    }
+}
+
+// SAFETY: the pointer is only compared, and used as far as `leave` says.
+unsafe impl Sync for SendPtr {}

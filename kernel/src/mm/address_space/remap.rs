@@ -1,0 +1,277 @@
+//! `mremap(2)`.
+
+use super::{
+    AddressSpace, MAX_MAP_COUNT, Map, MmapFlags, Removed,
+    change::check_range,
+    map::{commit, page_align, uncommit},
+    tlb::Gather,
+    vma::{Backing, VmaFlags},
+};
+use crate::{
+    arch::paging::Entry,
+    mm::{PAGE_SIZE, USER_END},
+};
+use abi::{Errno, Result};
+use core::ops::Range;
+
+bitflags::bitflags! {
+    /// `MREMAP_*`.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct RemapFlags: u32 {
+        /// The mapping may be moved.
+        const MAYMOVE = 1;
+        /// To the address given.
+        const FIXED = 2;
+        /// The old place stays mapped, empty.
+        const DONTUNMAP = 4;
+    }
+}
+
+impl AddressSpace {
+    /// `mremap(2)`: the new address.
+    pub fn remap(
+        &self,
+        addr: usize,
+        old_len: usize,
+        new_len: usize,
+        flags: RemapFlags,
+        new_addr: usize,
+    ) -> Result<usize> {
+        let moves = flags.intersects(RemapFlags::FIXED | RemapFlags::DONTUNMAP);
+        if moves && !flags.contains(RemapFlags::MAYMOVE)
+            || flags.contains(RemapFlags::DONTUNMAP) && old_len != new_len
+            || !addr.is_multiple_of(PAGE_SIZE)
+        {
+            return Err(Errno::EINVAL);
+        }
+        let old_len = page_align(old_len).ok_or(Errno::EINVAL)?;
+        let new_len = page_align(new_len).filter(|&len| len != 0).ok_or(Errno::EINVAL)?;
+        let mut removed = Removed::new();
+        let mut map = self.map.write_killable()?;
+        let mut gather = Gather::new(self);
+        let result = (|| {
+            let entry = map.vmas.get(addr).ok_or(Errno::EFAULT)?;
+            let (start, end, vma_flags) = (entry.start, entry.end, entry.value.flags);
+            if moves {
+                return self.remap_to(
+                    &mut map,
+                    addr..addr.saturating_add(old_len),
+                    new_len,
+                    flags,
+                    new_addr,
+                    &mut gather,
+                    &mut removed,
+                );
+            }
+            if old_len >= new_len {
+                if old_len > new_len {
+                    if end - addr < old_len
+                        && map
+                            .vmas
+                            .overlapping(addr + new_len..addr.saturating_add(old_len))
+                            .next()
+                            .is_none()
+                    {
+                        return Err(Errno::EFAULT);
+                    }
+                    let range = addr + new_len..addr.checked_add(old_len).ok_or(Errno::EINVAL)?;
+                    self.unmap_locked(&mut map, range, &mut gather, &mut removed)?;
+                }
+                return Ok(addr);
+            }
+            map.check_resize(addr, old_len, new_len)?;
+            let growth = new_len - old_len;
+            // In place, when the mapping ends here and there is room above.
+            let new_end = addr.saturating_add(new_len);
+            if old_len != 0
+                && end == addr + old_len
+                && new_end <= USER_END
+                && map.is_free(end..new_end)
+            {
+                if vma_flags.contains(VmaFlags::ACCOUNTED) {
+                    commit(growth / PAGE_SIZE)?;
+                }
+                map.resize(start, start..new_end);
+                map.merge_at(new_end);
+                return Ok(addr);
+            }
+            if !flags.contains(RemapFlags::MAYMOVE) {
+                return Err(Errno::ENOMEM);
+            }
+            let target = map.find_area(0, new_len, MmapFlags::empty())?;
+            self.move_mapping(
+                &mut map,
+                addr..addr + old_len,
+                target..target + new_len,
+                false,
+                &mut gather,
+                &mut removed,
+            )
+        })();
+        drop(gather);
+        let populate = result.ok().filter(|_| new_len > old_len).and_then(|at| {
+            let locked = map.vmas.get(at)?.value.flags;
+            locked.contains(VmaFlags::LOCKED).then_some(at + old_len..at + new_len)
+        });
+        drop(map);
+        if let Some(range) = populate {
+            // As for `mmap` of locked memory.
+            let _ = self.populate(range);
+        }
+        result
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of `remap`, with its state")]
+    fn remap_to(
+        &self,
+        map: &mut Map,
+        old: Range<usize>,
+        new_len: usize,
+        flags: RemapFlags,
+        new_addr: usize,
+        gather: &mut Gather<'_>,
+        removed: &mut Removed,
+    ) -> Result<usize> {
+        let target = if flags.contains(RemapFlags::FIXED) {
+            let target = check_range(new_addr, new_len).ok_or(Errno::EINVAL)?;
+            if target.start < old.end && old.start < target.end {
+                return Err(Errno::EINVAL);
+            }
+            if map.vmas.len() + 2 >= MAX_MAP_COUNT - 3 {
+                return Err(Errno::ENOMEM);
+            }
+            self.unmap_locked(map, target.clone(), gather, removed)?;
+            target
+        } else {
+            if map.vmas.len() + 2 >= MAX_MAP_COUNT - 3 {
+                return Err(Errno::ENOMEM);
+            }
+            let target = map.find_area(new_addr, new_len, MmapFlags::empty())?;
+            target..target + new_len
+        };
+        let mut old = old;
+        if old.len() > new_len {
+            let cut = old.start + new_len..old.end;
+            self.unmap_locked(map, cut, gather, removed)?;
+            old.end = old.start + new_len;
+        }
+        map.check_resize(old.start, old.len(), new_len)?;
+        let keep = flags.contains(RemapFlags::DONTUNMAP);
+        self.move_mapping(map, old, target, keep, gather, removed)
+    }
+
+    /// Moves the pages at `old` to `new`, which is free and at least as long. An empty `old` makes a second view of a shared object.
+    fn move_mapping(
+        &self,
+        map: &mut Map,
+        old: Range<usize>,
+        new: Range<usize>,
+        keep_old: bool,
+        gather: &mut Gather<'_>,
+        removed: &mut Removed,
+    ) -> Result<usize> {
+        if map.vmas.len() >= MAX_MAP_COUNT - 3 {
+            return Err(Errno::ENOMEM);
+        }
+        let entry = map.vmas.get(old.start).ok_or(Errno::EFAULT)?;
+        let vma = entry.value.from_offset(old.start - entry.start);
+        let flags = vma.flags;
+        if keep_old && flags.contains(VmaFlags::SPECIAL) {
+            return Err(Errno::EINVAL);
+        }
+        let pages = new.len() / PAGE_SIZE;
+        if flags.contains(VmaFlags::ACCOUNTED) {
+            commit(pages)?;
+        }
+        // The tables of the new place come first: after that nothing can fail half-way.
+        let linked = self
+            .tables
+            .for_each_leaf(old.clone(), |leaf| {
+                for index in leaf.indices(&old) {
+                    if !leaf.table().load(index).is_none() {
+                        self.tables.leaf_or_new(leaf.addr_of(index) - old.start + new.start)?;
+                    }
+                }
+                Ok(())
+            })
+            .and_then(|()| map.link(new.clone(), vma));
+        if let Err(errno) = linked {
+            if flags.contains(VmaFlags::ACCOUNTED) {
+                uncommit(pages);
+            }
+            return Err(errno);
+        }
+        self.move_entries(&old, new.start, gather)?;
+        if keep_old {
+            if flags.contains(VmaFlags::LOCKED) {
+                let unlocked = flags.difference(VmaFlags::LOCKED | VmaFlags::LOCK_ON_FAULT);
+                map.split_at(old.start)?;
+                map.split_at(old.end)?;
+                map.set_flags(old.start, unlocked);
+            }
+        } else if !old.is_empty() {
+            self.unmap_locked(map, old, gather, removed)?;
+        }
+        Ok(new.start)
+    }
+
+    fn move_entries(
+        &self,
+        old: &Range<usize>,
+        target: usize,
+        gather: &mut Gather<'_>,
+    ) -> Result<()> {
+        self.tables.for_each_leaf(old.clone(), |leaf| {
+            for index in leaf.indices(old) {
+                let entry = leaf.table().swap(index, Entry::NONE);
+                if entry.is_none() {
+                    continue;
+                }
+                let from = leaf.addr_of(index);
+                let to = from - old.start + target;
+                gather.touch(from);
+                let place = self.tables.leaf_or_new(to)?;
+                // The space's lock is held for writing, so the place is empty.
+                place.table().store(crate::arch::paging::index(to, 0), entry);
+            }
+            Ok(())
+        })?;
+        // The old place must be forgotten before anybody writes through the new one and reads through the old.
+        gather.flush();
+        Ok(())
+    }
+}
+
+impl Map {
+    /// Whether the mapping at `addr` may become `new_len` long (`vma_to_resize` on Linux).
+    fn check_resize(&self, addr: usize, old_len: usize, new_len: usize) -> Result<()> {
+        let entry = self.vmas.get(addr).ok_or(Errno::EFAULT)?;
+        let vma = &entry.value;
+        if old_len == 0 && vma.is_private() {
+            return Err(Errno::EINVAL);
+        }
+        if old_len > entry.end - addr {
+            return Err(Errno::EFAULT);
+        }
+        if new_len == old_len {
+            return Ok(());
+        }
+        if let Backing::Object(object) = &vma.backing {
+            let first = object.first + ((addr - entry.start) / PAGE_SIZE) as u64;
+            if first.checked_add((new_len / PAGE_SIZE) as u64).is_none() {
+                return Err(Errno::EINVAL);
+            }
+        }
+        if vma.flags.contains(VmaFlags::SPECIAL) {
+            return Err(Errno::EFAULT);
+        }
+        let growth = new_len.saturating_sub(old_len) / PAGE_SIZE;
+        if vma.flags.contains(VmaFlags::LOCKED) {
+            self.may_lock(growth)?;
+        }
+        if !self.may_expand(vma.flags, growth) {
+            return Err(Errno::ENOMEM);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! Access to an address space that need not be the current one, and the keys of shared futexes.
+
+use super::{AddressSpace, vma::Backing};
+use crate::{
+    mm::{Frame, PAGE_SIZE, USER_END, UserAddr, fault::Access},
+    sched,
+};
+use abi::{Errno, Result};
+use alloc::sync::Arc;
+
+impl AddressSpace {
+    /// Reads memory of a space that may not be the current one (`/proc/<pid>/cmdline`, `process_vm_readv`); bytes read.
+    pub fn read_remote(&self, addr: usize, dst: &mut [u8]) -> usize {
+        let mut rest = dst;
+        self.visit_pages(addr, rest.len(), Access::Read, |frame, offset, len| {
+            let (now, later) = core::mem::take(&mut rest).split_at_mut(len);
+            frame.read(offset, now);
+            rest = later;
+            len
+        })
+    }
+
+    /// Writes memory of a space that may not be the current one (exec's stack); bytes written.
+    pub fn write_remote(&self, addr: usize, src: &[u8]) -> usize {
+        let mut rest = src;
+        self.visit_pages(addr, rest.len(), Access::Write, |frame, offset, len| {
+            let (now, later) = rest.split_at(len);
+            frame.write(offset, now);
+            rest = later;
+            len
+        })
+    }
+
+    /// Copies from this space to the current one; bytes copied (`process_vm_readv(2)`).
+    pub fn copy_to_current(&self, addr: usize, dst: UserAddr, len: usize) -> usize {
+        let mut done = 0;
+        self.visit_pages(addr, len, Access::Read, |frame, offset, len| {
+            let copied = frame.copy_to_user(offset, dst.add(done), len);
+            done += copied;
+            copied
+        })
+    }
+
+    /// Copies from the current space to this one; bytes copied (`process_vm_writev(2)`).
+    pub fn copy_from_current(&self, addr: usize, src: UserAddr, len: usize) -> usize {
+        let mut done = 0;
+        self.visit_pages(addr, len, Access::Write, |frame, offset, len| {
+            let copied = frame.copy_from_user(offset, src.add(done), len);
+            done += copied;
+            copied
+        })
+    }
+
+    /// Calls `visit` with each page of a range, the offset and length within it; it returns how much it did. Stops where a page cannot be had.
+    fn visit_pages(
+        &self,
+        addr: usize,
+        len: usize,
+        access: Access,
+        mut visit: impl FnMut(&Frame, usize, usize) -> usize,
+    ) -> usize {
+        let mut done = 0;
+        while done < len {
+            let Some(at) = addr.checked_add(done).filter(|&at| at < USER_END) else { break };
+            let offset = at % PAGE_SIZE;
+            let part = (PAGE_SIZE - offset).min(len - done);
+            let Ok(frame) = self.page_at(at, access) else { break };
+            let n = visit(&frame, offset, part);
+            done += n;
+            if n < part {
+                break;
+            }
+        }
+        done
+    }
+
+    /// What identifies the word at `addr` to all who can wake its waiters: the object and the byte offset for shared mappings, this space
+    /// and the address for private ones. `EFAULT` where nothing is mapped.
+    pub fn futex_key(&self, addr: UserAddr) -> Result<(u64, u64)> {
+        let map = self.read_map();
+        let entry = map.vmas.get(addr.0).ok_or(Errno::EFAULT)?;
+        let vma = &entry.value;
+        if vma.prot().is_empty() {
+            return Err(Errno::EFAULT);
+        }
+        Ok(match &vma.backing {
+            Backing::Object(object) if !vma.is_private() => {
+                let index = vma.page_index(entry.start, addr.page_base().0);
+                let identity = Arc::as_ptr(&object.source).addr() as u64;
+                (identity, index.0 * PAGE_SIZE as u64 + addr.page_offset() as u64)
+            }
+            _ => (core::ptr::from_ref(self).addr() as u64, addr.0 as u64),
+        })
+    }
+}
+
+/// The current task's address space; `ESRCH` for kernel threads.
+pub fn current_space() -> Result<Arc<AddressSpace>> {
+    sched::current().mm.load().ok_or(Errno::ESRCH)
+}

@@ -1,0 +1,125 @@
+//! What `/proc/<pid>` shows of an address space.
+
+use super::{
+    AddressSpace,
+    vma::{Backing, Vma, VmaFlags},
+};
+use crate::mm::PAGE_SIZE;
+use alloc::string::String;
+use core::{fmt::Write, ops::Range, sync::atomic::Ordering};
+use vma_tree::Entry;
+
+/// Sizes of an address space, in pages.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Usage {
+    /// Mapped.
+    pub size: usize,
+    /// In memory.
+    pub resident: usize,
+    /// The most that ever was in memory.
+    pub resident_peak: usize,
+    /// In memory, of files and shared memory.
+    pub shared: usize,
+    /// Executable parts of files.
+    pub text: usize,
+    /// Private and writable.
+    pub data: usize,
+    /// Stacks that grow.
+    pub stack: usize,
+    /// Locked.
+    pub locked: usize,
+    /// Page-table pages.
+    pub page_tables: usize,
+}
+
+/// The column where names begin.
+const NAME_COLUMN: usize = 73;
+
+impl AddressSpace {
+    /// Sizes for `/proc/<pid>/statm` and `status`, in pages.
+    pub fn usage(&self) -> Usage {
+        let resident = self.resident();
+        self.note_peak(0);
+        let map = self.read_map();
+        Usage {
+            size: map.total,
+            resident,
+            resident_peak: self.rss.peak.load(Ordering::Relaxed),
+            shared: usize::try_from(self.rss.file.load(Ordering::Relaxed)).unwrap_or(0),
+            text: map.text,
+            data: map.data,
+            stack: map.stack,
+            locked: map.locked,
+            page_tables: self.tables.count(),
+        }
+    }
+
+    /// Pages in memory, without a lock (the OOM killer's question).
+    pub fn resident_hint(&self) -> usize {
+        self.resident() + self.tables.count()
+    }
+
+    /// The text of `/proc/<pid>/maps`.
+    pub fn format_maps(&self, out: &mut String) {
+        let stack = self.layout().start_stack;
+        let map = self.read_map();
+        let heap = map.brk_start..map.brk;
+        for entry in map.vmas.iter() {
+            format_line(entry, &heap, stack, out);
+        }
+    }
+}
+
+fn format_line(entry: &Entry<Vma>, heap: &Range<usize>, stack: usize, out: &mut String) {
+    let begin = out.len();
+    let flags = entry.value.flags;
+    let flag = |flag, letter| if flags.contains(flag) { letter } else { '-' };
+    let (offset, device, inode) = match &entry.value.backing {
+        Backing::Object(object) => {
+            let offset = object.first * PAGE_SIZE as u64;
+            let metadata = object.file.as_ref().and_then(|file| file.inode().metadata().ok());
+            metadata.map_or((offset, (0, 1), 0), |m| (offset, (m.dev.major, m.dev.minor), m.ino))
+        }
+        Backing::Anonymous => (0, (0, 0), 0),
+    };
+    // Writing to a string cannot fail.
+    let _ = write!(
+        out,
+        "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ",
+        entry.start,
+        entry.end,
+        flag(VmaFlags::READ, 'r'),
+        flag(VmaFlags::WRITE, 'w'),
+        flag(VmaFlags::EXEC, 'x'),
+        if flags.contains(VmaFlags::SHARED) { 's' } else { 'p' },
+        offset,
+        device.0,
+        device.1,
+        inode,
+    );
+    let name_at = begin + NAME_COLUMN;
+    let mut name = |text: &str| {
+        while out.len() < name_at {
+            out.push(' ');
+        }
+        out.push_str(text);
+    };
+    match &entry.value.backing {
+        Backing::Object(object) => match (&object.file, object.name) {
+            (Some(file), _) => {
+                let path = file.path().to_bytes();
+                name(&String::from_utf8_lossy(&path).replace('\n', "\\012"));
+            }
+            (None, Some(given)) => name(given),
+            (None, None) => name("/dev/zero (deleted)"),
+        },
+        Backing::Anonymous => {
+            if entry.start < heap.end && heap.start < entry.end {
+                name("[heap]");
+            } else if entry.start <= stack && stack < entry.end {
+                name("[stack]");
+            }
+        }
+    }
+    out.push('\n');
+}

@@ -1,0 +1,311 @@
+//! The page tables of an address space's user half.
+//!
+//! Who may write an entry of a leaf table (level 0):
+//! - An empty entry may be filled by anybody who holds the space's lock for reading, with one compare-exchange.
+//! - A filled entry is changed or emptied under the table's lock ([`Tables::lock`]), or with the space's lock held for writing. What it refers to
+//!   may be read (and counted up) under the same. Only the right to write may be added by compare-exchange.
+//! - The CPUs set the accessed and dirty bits at any time.
+//!
+//! Upper tables are only added to (by compare-exchange), and taken away with the space's lock held for writing.
+
+use super::vma::FORBIDDEN;
+use crate::{
+    arch::{
+        irq,
+        paging::{self, ENTRIES, Entry, LEVELS, PteFlags, Table},
+    },
+    mm::{
+        Frame, PAGE_SIZE, PhysAddr, kernel_map, node,
+        page::{PageKind, page},
+        reclaim,
+        stats::Counter,
+    },
+};
+use abi::Result;
+use core::{
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+const UPPER: PteFlags = PteFlags::PRESENT.union(PteFlags::WRITE).union(PteFlags::USER);
+
+/// Page tables.
+pub struct Tables {
+    root: PhysAddr,
+    /// Table pages, the root included.
+    count: AtomicUsize,
+}
+
+/// A leaf table and the first address that it maps.
+#[derive(Clone, Copy)]
+pub struct Leaf<'a> {
+    table: &'a Table,
+    addr: PhysAddr,
+    /// The first address that it maps.
+    pub base: usize,
+}
+
+/// A leaf table's lock, held: preemption is off.
+pub struct LeafGuard<'a>(&'a crate::mm::page::Page);
+
+impl Drop for LeafGuard<'_> {
+    fn drop(&mut self) {
+        self.0.lock.store(0, Ordering::Release);
+        irq::preempt_enable();
+    }
+}
+
+impl<'a> Leaf<'a> {
+    /// Takes the lock for changes of filled entries.
+    pub fn lock(self) -> LeafGuard<'a> {
+        irq::preempt_disable();
+        let page = page(self.addr.frame_number());
+        while page.lock.swap(1, Ordering::Acquire) != 0 {
+            while page.lock.load(Ordering::Relaxed) != 0 {
+                core::hint::spin_loop();
+            }
+        }
+        LeafGuard(page)
+    }
+
+    /// The table.
+    pub fn table(self) -> &'a Table {
+        self.table
+    }
+
+    /// Indices of the entries for the part of `range` that the table maps.
+    pub fn indices(self, range: &Range<usize>) -> Range<usize> {
+        let start = range.start.max(self.base);
+        let end = range.end.min(self.base + paging::span(1));
+        (start - self.base) / PAGE_SIZE..(end - self.base).div_ceil(PAGE_SIZE)
+    }
+
+    /// The address that an entry maps.
+    pub fn addr_of(self, index: usize) -> usize {
+        self.base + index * PAGE_SIZE
+    }
+}
+
+/// Whether an entry refers to a frame, be access allowed or not.
+#[inline]
+pub fn is_mapped(entry: Entry) -> bool {
+    entry.is_present() || entry.has(FORBIDDEN)
+}
+
+/// Whether an entry holds a reference to its frame.
+#[inline]
+pub fn is_counted(entry: Entry) -> bool {
+    is_mapped(entry) && !entry.has(PteFlags::UNCOUNTED)
+}
+
+/// The reference that an entry held.
+///
+/// # Safety
+/// The caller took the entry out of its table, and nobody else takes its reference.
+pub unsafe fn take_frame(entry: Entry) -> Option<Frame> {
+    // SAFETY: entries that are counted own a reference (caller).
+    is_counted(entry).then(|| unsafe { Frame::from_counted(entry.addr()) })
+}
+
+/// A new reference to what an entry maps.
+///
+/// # Safety
+/// The caller keeps the entry from being emptied meanwhile.
+pub unsafe fn clone_frame(entry: Entry) -> Option<Frame> {
+    is_counted(entry).then(|| {
+        // SAFETY: the entry owns a reference, which stays where it is: the copy is forgotten.
+        let owned = core::mem::ManuallyDrop::new(unsafe { Frame::from_counted(entry.addr()) });
+        (*owned).clone()
+    })
+}
+
+impl Tables {
+    /// Tables that map nothing in the user half.
+    pub fn new() -> Result<Tables> {
+        let mut tables = Tables { root: PhysAddr(0), count: AtomicUsize::new(0) };
+        tables.root = tables.alloc_table()?;
+        kernel_map::copy_into(tables.root_table());
+        Ok(tables)
+    }
+
+    /// The root table.
+    pub fn root(&self) -> PhysAddr {
+        self.root
+    }
+
+    /// Table pages.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    fn alloc_table(&self) -> Result<PhysAddr> {
+        let frame = reclaim::obtain(node::alloc_zeroed_page)?;
+        page(frame).set_kind(PageKind::Kernel);
+        page(frame).lock.store(0, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Counter::PageTables.add(1);
+        Ok(PhysAddr::of_frame(frame))
+    }
+
+    fn free_table(&self, addr: PhysAddr) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        Counter::PageTables.add(-1);
+        node::free_page(addr.frame_number());
+    }
+
+    fn root_table(&self) -> &Table {
+        // SAFETY: the root lives as long as `self`.
+        unsafe { Table::at(self.root) }
+    }
+
+    /// The leaf table for `addr`, if there is one. The space's lock is held.
+    #[inline]
+    pub fn leaf(&self, addr: usize) -> Option<Leaf<'_>> {
+        let mut table = self.root_table();
+        let mut phys = self.root;
+        for level in (1..LEVELS).rev() {
+            let entry = table.load(paging::index(addr, level));
+            if entry.is_none() {
+                return None;
+            }
+            phys = entry.addr();
+            // SAFETY: tables are only taken away with the space's lock held for writing.
+            table = unsafe { Table::at(phys) };
+        }
+        Some(Leaf { table, addr: phys, base: addr & !(paging::span(1) - 1) })
+    }
+
+    /// The same; tables that are missing are made.
+    #[inline]
+    pub fn leaf_or_new(&self, addr: usize) -> Result<Leaf<'_>> {
+        let mut table = self.root_table();
+        let mut phys = self.root;
+        for level in (1..LEVELS).rev() {
+            let index = paging::index(addr, level);
+            let mut entry = table.load(index);
+            if entry.is_none() {
+                entry = self.add_table(table, index)?;
+            }
+            phys = entry.addr();
+            // SAFETY: as in `leaf`.
+            table = unsafe { Table::at(phys) };
+        }
+        Ok(Leaf { table, addr: phys, base: addr & !(paging::span(1) - 1) })
+    }
+
+    #[cold]
+    fn add_table(&self, table: &Table, index: usize) -> Result<Entry> {
+        let new = Entry::new(self.alloc_table()?, UPPER);
+        match table.compare_exchange(index, Entry::NONE, new) {
+            Ok(()) => Ok(new),
+            Err(other) => {
+                self.free_table(new.addr());
+                Ok(other)
+            }
+        }
+    }
+
+    /// Calls `visit` with each leaf table that maps part of `range`, in order, until it says to stop.
+    pub fn for_each_leaf<'a>(
+        &'a self,
+        range: Range<usize>,
+        mut visit: impl FnMut(Leaf<'a>) -> Result<()>,
+    ) -> Result<()> {
+        let mut addr = range.start;
+        while addr < range.end {
+            let mut table = self.root_table();
+            let mut level = LEVELS - 1;
+            loop {
+                let entry = table.load(paging::index(addr, level));
+                if entry.is_none() {
+                    // Nothing below: on with what the next entry covers.
+                    addr = (addr & !(paging::span(level) - 1)).saturating_add(paging::span(level));
+                    break;
+                }
+                // SAFETY: as in `leaf`.
+                table = unsafe { Table::at(entry.addr()) };
+                level -= 1;
+                if level == 0 {
+                    let base = addr & !(paging::span(1) - 1);
+                    visit(Leaf { table, addr: entry.addr(), base })?;
+                    addr = base + paging::span(1);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Unlinks the tables that map nothing but addresses in `range`, all of whose entries are empty; `sink` gets each, to be freed with
+    /// [`Tables::free_unlinked`] once no CPU can walk through it. The space's lock is held for writing.
+    pub fn unlink_tables(&self, range: Range<usize>, sink: &mut dyn FnMut(PhysAddr)) {
+        Self::unlink_level(self.root_table(), LEVELS - 1, 0, &range, sink);
+    }
+
+    fn unlink_level(
+        table: &Table,
+        level: usize,
+        base: usize,
+        range: &Range<usize>,
+        sink: &mut dyn FnMut(PhysAddr),
+    ) {
+        let span = paging::span(level);
+        let first = range.start.saturating_sub(base) / span;
+        let last = (range.end - 1 - base).min(span * ENTRIES - 1) / span;
+        let entries = if level == LEVELS - 1 { ENTRIES / 2 } else { ENTRIES };
+        for index in first..=last.min(entries - 1) {
+            let entry = table.load(index);
+            if entry.is_none() {
+                continue;
+            }
+            let start = base + index * span;
+            if level > 1 {
+                // SAFETY: as in `leaf`.
+                let below = unsafe { Table::at(entry.addr()) };
+                Self::unlink_level(below, level - 1, start, range, sink);
+            }
+            if range.start <= start && start + span <= range.end {
+                table.store(index, Entry::NONE);
+                sink(entry.addr());
+            }
+        }
+    }
+
+    /// Frees a table that was unlinked.
+    pub fn free_unlinked(&self, addr: PhysAddr) {
+        self.free_table(addr);
+    }
+
+    /// Frees all that the user half maps, and all tables. No CPU has them loaded, and nothing uses them afterwards.
+    pub fn free_all(&mut self) {
+        if self.root.0 != 0 {
+            self.free_level(self.root, LEVELS - 1);
+            self.root = PhysAddr(0);
+        }
+    }
+
+    fn free_level(&self, addr: PhysAddr, level: usize) {
+        // SAFETY: nobody else uses the tables any more.
+        let table = unsafe { Table::at(addr) };
+        let entries = if level == LEVELS - 1 { ENTRIES / 2 } else { ENTRIES };
+        for index in 0..entries {
+            let entry = table.load(index);
+            if entry.is_none() {
+                continue;
+            }
+            if level > 0 {
+                self.free_level(entry.addr(), level - 1);
+            } else {
+                // SAFETY: the table is never looked at again, so its references are ours.
+                drop(unsafe { take_frame(entry) });
+            }
+        }
+        self.free_table(addr);
+    }
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        self.free_all();
+    }
+}

@@ -1,0 +1,129 @@
+//! Translations that CPUs remember.
+//!
+//! An entry that took a right away, or changed what it maps, must be forgotten by every CPU that has the tables loaded before the
+//! frame behind it is used for something else. [`Gather`] collects what was taken out and frees it after one round of calls.
+//! A CPU that loads the tables later starts from what they say then, so only those in the mask are called.
+
+use super::{ACTIVE, AddressSpace};
+use crate::{
+    arch::{
+        cpu::{self, CpuMask},
+        irq, paging,
+    },
+    mm::{Frame, PAGE_SIZE, PhysAddr},
+};
+use arrayvec::ArrayVec;
+use core::{ops::Range, sync::atomic::Ordering};
+
+/// Above so many pages, forgetting everything is cheaper than page by page.
+const PAGE_BY_PAGE: usize = 32;
+/// Frames collected before they are freed.
+const FRAMES: usize = 1024;
+/// Room that a caller wants before it works on a leaf table.
+const LEAF: usize = paging::ENTRIES;
+
+impl AddressSpace {
+    /// Makes every CPU forget its translations for `range`. May be called with preemption off, but not interrupts.
+    pub(in crate::mm) fn flush(&self, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        irq::preempt_disable();
+        let others = CpuMask(self.cpu_mask().0 & !CpuMask::of(cpu::id()).0);
+        let this = core::ptr::from_ref(self).addr();
+        let forget = move || {
+            if ACTIVE[cpu::id()].load(Ordering::Relaxed).addr() == this {
+                if range.len() > PAGE_BY_PAGE * PAGE_SIZE {
+                    paging::flush_all();
+                } else {
+                    range.clone().step_by(PAGE_SIZE).for_each(paging::flush_page);
+                }
+            }
+        };
+        forget();
+        if others.0 != 0 {
+            cpu::call_on(others, &forget);
+        }
+        irq::preempt_enable();
+    }
+}
+
+/// Frames and tables taken out of an address space, to be freed when no CPU remembers them.
+pub(super) struct Gather<'a> {
+    space: &'a AddressSpace,
+    range: Range<usize>,
+    frames: ArrayVec<Frame, FRAMES>,
+    tables: ArrayVec<PhysAddr, 64>,
+    anonymous: isize,
+    file: isize,
+}
+
+impl<'a> Gather<'a> {
+    pub(super) fn new(space: &'a AddressSpace) -> Self {
+        Gather {
+            space,
+            range: usize::MAX..0,
+            frames: ArrayVec::new(),
+            tables: ArrayVec::new(),
+            anonymous: 0,
+            file: 0,
+        }
+    }
+
+    /// Makes room for a leaf table's worth. No spin lock is held.
+    pub(super) fn make_room(&mut self) {
+        if self.frames.remaining_capacity() < LEAF {
+            self.flush();
+        }
+    }
+
+    /// An address whose translation changed.
+    pub(super) fn touch(&mut self, addr: usize) {
+        self.range.start = self.range.start.min(addr);
+        self.range.end = self.range.end.max(addr + PAGE_SIZE);
+    }
+
+    /// A frame that was mapped at `addr`, and whether it was private memory.
+    pub(super) fn frame(&mut self, addr: usize, frame: Option<Frame>, anonymous: bool) {
+        self.touch(addr);
+        let Some(frame) = frame else { return };
+        if anonymous {
+            self.anonymous -= 1;
+        } else {
+            self.file -= 1;
+        }
+        if let Err(full) = self.frames.try_push(frame) {
+            self.flush();
+            self.frames.push(full.element());
+        }
+    }
+
+    /// A table that was unlinked, and an address in the range that it served.
+    pub(super) fn table(&mut self, addr: PhysAddr, addr_in: usize) {
+        // CPUs remember upper entries too; flushing any page makes them forget all of those.
+        self.touch(addr_in);
+        if self.tables.is_full() {
+            self.flush();
+        }
+        self.tables.push(addr);
+    }
+
+    /// Flushes and frees what was collected.
+    pub(super) fn flush(&mut self) {
+        let range = core::mem::replace(&mut self.range, usize::MAX..0);
+        self.space.flush(range);
+        self.frames.clear();
+        for table in self.tables.drain(..) {
+            self.space.tables.free_unlinked(table);
+        }
+        let (anonymous, file) = (self.anonymous, self.file);
+        (self.anonymous, self.file) = (0, 0);
+        self.space.count_resident(anonymous, file);
+    }
+}
+
+impl Drop for Gather<'_> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}

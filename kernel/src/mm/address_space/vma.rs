@@ -1,0 +1,171 @@
+//! One mapping of an address space.
+
+use super::{PageSource, Prot};
+use crate::{
+    arch::paging::PteFlags,
+    fs::File,
+    mm::{PAGE_SIZE, PageIndex},
+};
+use alloc::sync::Arc;
+use core::ops::Range;
+
+bitflags::bitflags! {
+    /// What a mapping allows and how it behaves (`VM_*` on Linux).
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct VmaFlags: u32 {
+        /// May be read.
+        const READ = 1 << 0;
+        /// May be written.
+        const WRITE = 1 << 1;
+        /// May be executed.
+        const EXEC = 1 << 2;
+        /// `mprotect` may allow reading.
+        const MAY_READ = 1 << 4;
+        /// `mprotect` may allow writing.
+        const MAY_WRITE = 1 << 5;
+        /// `mprotect` may allow execution.
+        const MAY_EXEC = 1 << 6;
+        /// Writes go to the object.
+        const SHARED = 1 << 7;
+        /// Grows down when touched below.
+        const GROWSDOWN = 1 << 8;
+        /// `mlock`.
+        const LOCKED = 1 << 9;
+        /// `MLOCK_ONFAULT`: pages are locked once they come, not brought in.
+        const LOCK_ON_FAULT = 1 << 10;
+        /// Counted as committed memory.
+        const ACCOUNTED = 1 << 11;
+        /// `MAP_NORESERVE`.
+        const NORESERVE = 1 << 12;
+        /// `MADV_DONTFORK`.
+        const DONT_COPY = 1 << 13;
+        /// `MADV_WIPEONFORK`.
+        const WIPE_ON_FORK = 1 << 14;
+        /// `MADV_DONTDUMP`.
+        const DONT_DUMP = 1 << 15;
+        /// `MADV_SEQUENTIAL`.
+        const SEQUENTIAL = 1 << 16;
+        /// `MADV_RANDOM`.
+        const RANDOM = 1 << 17;
+        /// `MADV_HUGEPAGE`.
+        const HUGE = 1 << 18;
+        /// `MADV_NOHUGEPAGE`.
+        const NO_HUGE = 1 << 19;
+        /// `MADV_MERGEABLE`.
+        const MERGEABLE = 1 << 20;
+        /// Cannot be remapped or grown (the kernel's own).
+        const SPECIAL = 1 << 21;
+    }
+}
+
+/// Any way to access.
+pub const ACCESS: VmaFlags = VmaFlags::READ.union(VmaFlags::WRITE).union(VmaFlags::EXEC);
+
+/// What is behind a mapping.
+#[derive(Clone)]
+pub enum Backing {
+    /// Private zero pages.
+    Anonymous,
+    /// An object's pages.
+    Object(Object),
+}
+
+/// An object that is mapped.
+#[derive(Clone)]
+pub struct Object {
+    /// Where its pages come from.
+    pub source: Arc<dyn PageSource>,
+    /// The file, for files.
+    pub file: Option<Arc<File>>,
+    /// The name, for the kernel's own mappings.
+    pub name: Option<&'static str>,
+    /// The page that the mapping starts with.
+    pub first: u64,
+}
+
+/// One mapping.
+#[derive(Clone)]
+pub struct Vma {
+    /// Permissions and behaviour.
+    pub flags: VmaFlags,
+    /// Content.
+    pub backing: Backing,
+}
+
+impl Vma {
+    /// Whether it is private memory: what is written becomes this space's own.
+    pub fn is_private(&self) -> bool {
+        !self.flags.contains(VmaFlags::SHARED)
+    }
+
+    /// The object's page shown at `addr` of a mapping that starts at `start`.
+    pub fn page_index(&self, start: usize, addr: usize) -> PageIndex {
+        let first = match &self.backing {
+            Backing::Object(object) => object.first,
+            Backing::Anonymous => 0,
+        };
+        PageIndex(first + ((addr - start) / PAGE_SIZE) as u64)
+    }
+
+    /// The same mapping from `offset` bytes on: for the upper part of a split.
+    pub fn from_offset(&self, offset: usize) -> Vma {
+        let mut vma = self.clone();
+        if let Backing::Object(object) = &mut vma.backing {
+            object.first += (offset / PAGE_SIZE) as u64;
+        }
+        vma
+    }
+
+    /// Whether the mapping `above`, which starts where this one of `len` bytes ends, goes on with the same: they can be one.
+    pub fn continues_in(&self, len: usize, above: &Vma) -> bool {
+        if self.flags != above.flags || self.flags.contains(VmaFlags::SPECIAL) {
+            return false;
+        }
+        match (&self.backing, &above.backing) {
+            (Backing::Anonymous, Backing::Anonymous) => true,
+            (Backing::Object(a), Backing::Object(b)) => {
+                let same_file = match (&a.file, &b.file) {
+                    (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+                    (None, None) => true,
+                    _ => false,
+                };
+                same_file
+                    && Arc::ptr_eq(&a.source, &b.source)
+                    && a.first + (len / PAGE_SIZE) as u64 == b.first
+            }
+            _ => false,
+        }
+    }
+
+    /// The page-table flags of a page that may not be written (yet).
+    pub fn protection(&self) -> PteFlags {
+        protection(self.flags)
+    }
+
+    /// Pages that count as committed memory.
+    pub fn committed(&self, range: Range<usize>) -> usize {
+        if self.flags.contains(VmaFlags::ACCOUNTED) { range.len() / PAGE_SIZE } else { 0 }
+    }
+
+    /// The protection bits, as `PROT_*`.
+    pub fn prot(&self) -> Prot {
+        Prot::from_bits_truncate(self.flags.bits())
+    }
+}
+
+/// A page mapped but with all access forbidden: not present for the CPU, and told from an empty entry by this bit.
+pub const FORBIDDEN: PteFlags = PteFlags::GLOBAL;
+
+/// The page-table flags for a mapping's flags, without the right to write.
+pub fn protection(flags: VmaFlags) -> PteFlags {
+    if !flags.intersects(ACCESS) {
+        return FORBIDDEN | PteFlags::USER | PteFlags::NO_EXECUTE;
+    }
+    let base = PteFlags::PRESENT | PteFlags::USER;
+    if flags.contains(VmaFlags::EXEC) { base } else { base | PteFlags::NO_EXECUTE }
+}
+
+/// `PROT_*` as mapping flags.
+pub fn access_flags(prot: Prot) -> VmaFlags {
+    VmaFlags::from_bits_truncate(prot.bits()) & ACCESS
+}
