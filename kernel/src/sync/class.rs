@@ -90,6 +90,8 @@ classes! {
     SIGNAL_COUNT = 106;
     /// The waiters of a sleeping lock.
     LOCK_WAITERS = 107;
+    /// Whom an alarm wakes.
+    SLEEP_ALARM = 106;
     /// The right to wake one task, or to change its priority or affinity.
     TASK_WAKE = 108;
     /// A run queue (two: by CPU number).
@@ -98,6 +100,8 @@ classes! {
     TASK_CELL = 112;
     /// Callbacks that wait for a grace period on one CPU.
     RCU = 113;
+    /// Load averages.
+    LOAD = 114;
     /// Writers of sequence-counted data.
     SEQUENCE = 115;
     /// A timer base.

@@ -164,11 +164,12 @@ pub fn start_thread(cpu: usize) -> Result<()> {
     let body = move || {
         loop {
             let callbacks = CALLBACKS.on(cpu);
-            let batch: Vec<Callback> = callbacks.runnable.wait(|| {
-                let batch = callbacks.stages.lock().take();
+            // Interruptible, so that the idle thread does not count as load; no signal reaches it.
+            let batch = callbacks.runnable.wait_interruptible(|| {
+                let batch: Vec<Callback> = callbacks.stages.lock().take();
                 (!batch.is_empty()).then_some(batch)
             });
-            for callback in batch {
+            for callback in batch.into_iter().flatten() {
                 callback();
             }
         }

@@ -1,4 +1,12 @@
 //! The clocks: `CLOCK_MONOTONIC` from the TSC; `CLOCK_REALTIME` is that plus an offset.
+//!
+//! The wall clock is a base (an instant and the wall time then) and a rate, read under a sequence count: no lock, no store.
+
+use crate::{arch, sync::SeqLock};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Nanoseconds in a second.
+pub(super) const SECOND: i64 = 1_000_000_000;
 
 /// Nanoseconds on `CLOCK_MONOTONIC`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -7,16 +15,7 @@ pub struct Instant(pub u64);
 /// `struct timespec`, as user space has it.
 #[repr(C)]
 #[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Default,
-    zerocopy::FromBytes,
-    zerocopy::IntoBytes,
-    zerocopy::Immutable,
-    zerocopy::KnownLayout,
+    Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 pub struct Timespec {
     /// Seconds.
@@ -36,25 +35,89 @@ impl Timespec {
     /// From nanoseconds.
     pub const fn from_nanos(ns: i128) -> Timespec {
         Timespec {
-            tv_sec: ns.div_euclid(1_000_000_000) as i64,
-            tv_nsec: ns.rem_euclid(1_000_000_000) as i64,
+            tv_sec: ns.div_euclid(SECOND as i128) as i64,
+            tv_nsec: ns.rem_euclid(SECOND as i128) as i64,
         }
+    }
+    /// In nanoseconds.
+    pub const fn to_nanos(self) -> i128 {
+        self.tv_sec as i128 * SECOND as i128 + self.tv_nsec as i128
     }
     /// As a duration; `EINVAL` when negative or out of range.
     pub fn to_duration(self) -> abi::Result<core::time::Duration> {
-        if self.tv_sec < 0 || !(0..1_000_000_000).contains(&self.tv_nsec) {
+        if self.tv_sec < 0 || !(0..SECOND).contains(&self.tv_nsec) {
             return Err(abi::Errno::EINVAL);
         }
         Ok(core::time::Duration::new(self.tv_sec as u64, self.tv_nsec as u32))
     }
 }
 
+/// How wall-clock time follows from monotonic time.
+#[repr(C)]
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub(super) struct WallClock {
+    /// A monotonic instant, in nanoseconds.
+    pub base: u64,
+    /// Wall-clock nanoseconds since 1970 at that instant, as two words of an `i128`.
+    pub wall_low: u64,
+    pub wall_high: i64,
+    /// How much faster the wall clock runs, in parts per 2^32 (`ADJ_FREQUENCY`, `ADJ_TICK`).
+    pub rate: i64,
+    /// International Atomic Time less UTC, in seconds.
+    pub tai_offset: i64,
+}
+
+impl WallClock {
+    /// Wall-clock nanoseconds at a monotonic instant.
+    pub fn at(&self, now: u64) -> i128 {
+        let wall = i128::from(self.wall_high) << 64 | i128::from(self.wall_low);
+        let passed = i128::from(now) - i128::from(self.base);
+        wall + passed + ((passed * i128::from(self.rate)) >> 32)
+    }
+    /// Begins anew at `now` with the wall-clock time given.
+    pub fn rebase(&mut self, now: u64, wall: i128) {
+        self.base = now;
+        // The low and the high 64 bits.
+        self.wall_low = wall as u64;
+        self.wall_high = (wall >> 64) as i64;
+    }
+    /// The instant at which the wall clock shows `wall`; 0 when that was before boot.
+    fn instant_of(&self, wall: i128) -> u64 {
+        let ahead = wall - self.at(self.base);
+        // The rate is at most a tenth, so one correction is exact to its square: a second round makes it so to nanoseconds.
+        let mut passed = ahead;
+        for _ in 0..3 {
+            passed = ahead - ((passed * i128::from(self.rate)) >> 32);
+        }
+        u64::try_from((i128::from(self.base) + passed).max(0)).unwrap_or(u64::MAX)
+    }
+}
+
+pub(super) static WALL: SeqLock<WallClock> = SeqLock::zeroed();
+
+/// Takes the wall-clock time from the machine's clock. Once, at boot.
+pub fn init() {
+    let wall = i128::from(arch::clock::boot_realtime_seconds()) * i128::from(SECOND);
+    WALL.update(|clock| clock.rebase(0, wall));
+}
+
 /// Now, on the monotonic clock.
+#[inline]
 pub fn monotonic() -> Instant {
-    todo!()
+    Instant(arch::clock::now_ns())
 }
 
 /// Now, in wall-clock time since 1970.
 pub fn realtime() -> Timespec {
-    todo!()
+    Timespec::from_nanos(WALL.read().at(monotonic().0))
+}
+
+/// The monotonic instant at which the wall clock shows `wall`, as it runs now.
+pub fn realtime_to_monotonic(wall: Timespec) -> Instant {
+    Instant(WALL.read().instant_of(wall.to_nanos()))
+}
+
+/// The wall-clock time of a past instant (`btime` in `/proc/stat`, start times).
+pub fn boot_offset_to_realtime(at: Instant) -> Timespec {
+    Timespec::from_nanos(WALL.read().at(at.0))
 }

@@ -1,14 +1,26 @@
 //! Clocks and timers: the TSC clock source, per-CPU high-resolution timers, and what is built on them.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`clock`] | instants, `struct timespec`, `CLOCK_MONOTONIC` and `CLOCK_REALTIME` |
+//! | [`adjust`] | setting and steering the wall clock (`settimeofday(2)`, `adjtimex(2)`) |
+//! | [`clock_id`] | every clock that user space can name, CPU-time clocks included |
+//! | [`hrtimer`] | per-CPU timers on a timing wheel, the tick, the timer's interrupt |
+//! | [`sleep`] | `nanosleep(2)`, `clock_nanosleep(2)` and their restart |
+//! | [`posix_timer`] | `timer_create(2)` and its family |
+//!
+//! Locks: `SEQUENCE` (the wall clock's base), `TIMER` (a CPU's wheel; a leaf, also taken by interrupts), `POSIX_TIMERS`.
 #![forbid(unsafe_code)]
 
+mod adjust;
 mod clock;
+mod clock_id;
 mod hrtimer;
 
-pub use clock::{Instant, Timespec, monotonic, realtime};
+pub use adjust::{Timex, adjust, set_realtime};
+pub use clock::{
+    Instant, Timespec, boot_offset_to_realtime, init, monotonic, realtime, realtime_to_monotonic,
+};
+pub use clock_id::ClockId;
 pub use core::time::Duration;
-pub use hrtimer::{Timer, TimerCallback};
-
-/// This CPU's timer interrupt, with interrupts off, after the controller was told (EOI). `from_user`: it interrupted user mode.
-pub fn timer_interrupt(_from_user: bool) {
-    todo!()
-}
+pub use hrtimer::{Timer, TimerCallback, check_reprogram, start_tick, timer_interrupt};

@@ -1,0 +1,47 @@
+//! Stealing by CPUs that have nothing to do, and evening out by the tick.
+
+use super::cpu_queue::{QUEUES, enqueue_on};
+use crate::{
+    arch::{clock, cpu},
+    process::Task,
+};
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
+
+/// How many tasks of a queue a thief looks at: bounds the time that it holds the lock.
+const SEARCH_LIMIT: usize = 32;
+
+/// Takes a task that may run on `cpu` from the busiest other queue; the task is on no queue then, but still runnable.
+pub(super) fn steal_for(cpu: usize) -> Option<Arc<Task>> {
+    steal_above(cpu, 1)
+}
+
+/// As [`steal_for`], from a queue with more than `above` runnable tasks.
+fn steal_above(cpu: usize, above: usize) -> Option<Arc<Task>> {
+    let (victim, _) = (0..cpu::online_count())
+        .filter(|&other| other != cpu)
+        .map(|other| (other, QUEUES.on(other).runnable.load(Relaxed)))
+        .filter(|&(_, runnable)| runnable > above)
+        .max_by_key(|&(_, runnable)| runnable)?;
+    let from = QUEUES.on(victim);
+    // Whoever holds the lock changes the queue anyway.
+    let mut queue = from.queue.try_lock()?;
+    let stolen = queue.tasks.steal(SEARCH_LIMIT, |task| {
+        // One that is being switched away from is left: its stack is in use.
+        task.sched.may_run_on(cpu) && !task.sched.on_cpu().get()
+    })?;
+    queue.advance_clock(clock::now_ns());
+    queue.tasks.displace(&stolen);
+    from.runnable.fetch_sub(1, Relaxed);
+    stolen.sched.cpu.store(cpu, Relaxed);
+    Some(stolen)
+}
+
+/// The tick's part: takes over a task from a CPU that has at least two more than this one.
+pub(super) fn even_out(cpu: usize) {
+    debug_assert!(QUEUES.on(cpu).online.load(Acquire));
+    let here = QUEUES.on(cpu).runnable.load(Relaxed);
+    if let Some(task) = steal_above(cpu, here + 1) {
+        enqueue_on(cpu, task, 0);
+    }
+}

@@ -1,0 +1,105 @@
+//! The idle task, the idle state, a CPU's start.
+//!
+//! An idle CPU has no tick and is no concern of RCU. The state begins with interrupts off, just before the CPU halts, and
+//! ends at the entry of the interrupt that wakes it.
+
+use super::{cpu_queue::QUEUES, switch};
+use crate::{
+    arch::{self, clock, cpu, irq},
+    process::{Pid, Task},
+    sync::{Once, PerCpu, current, per_cpu, rcu},
+};
+use alloc::{format, sync::Arc};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// One CPU's idle state.
+struct Idle {
+    task: Once<Arc<Task>>,
+    halted: AtomicBool,
+    /// When it halted, in monotonic nanoseconds.
+    since: AtomicU64,
+    /// Nanoseconds spent halted.
+    total: AtomicU64,
+}
+
+static IDLE: PerCpu<Idle> = per_cpu!(Idle {
+    task: Once::new(),
+    halted: AtomicBool::new(false),
+    since: AtomicU64::new(0),
+    total: AtomicU64::new(0),
+});
+
+/// Makes what this CPU runs on its idle task and its run queue ready; the CPU can be placed on from now on. Once a CPU,
+/// early: before it, [`current::current`] does not work.
+pub fn init_this_cpu() {
+    let cpu = cpu::id();
+    let name = format!("swapper/{cpu}");
+    let task = Task::new_kernel(&name, arch::Thread::running(), Some(Pid(0)))
+        .expect("an idle task takes no id, which is all that can run out");
+    task.sched.cpu.store(cpu, Ordering::Relaxed);
+    current::install_first(task.clone());
+    IDLE.on(cpu).task.call_once(|| task);
+    let interrupts = irq::save_and_disable();
+    rcu::leave_idle();
+    irq::restore(interrupts);
+    QUEUES.on(cpu).online.store(true, Ordering::Release);
+}
+
+/// The idle task's life: the last call of a CPU's start.
+pub fn idle_loop() -> ! {
+    irq::restore(irq::IrqState(true));
+    irq::preempt_enable_no_resched();
+    let own = IDLE.on(cpu::id());
+    loop {
+        let _ = irq::save_and_disable();
+        if irq::need_resched() || QUEUES.on(cpu::id()).runnable.load(Ordering::Relaxed) != 0 {
+            irq::restore(irq::IrqState(true));
+            switch::schedule();
+            continue;
+        }
+        own.since.store(clock::now_ns(), Ordering::Relaxed);
+        own.halted.store(true, Ordering::Relaxed);
+        rcu::enter_idle();
+        cpu::idle_wait();
+        // Interrupts are on: the one that woke us has been here, unless it was none of ours.
+        let _ = irq::save_and_disable();
+        interrupt_enter();
+        irq::restore(irq::IrqState(true));
+    }
+}
+
+/// The entry of every interrupt handler (not exceptions): ends the idle state of this CPU. Interrupts are off.
+pub fn interrupt_enter() {
+    let own = IDLE.here_unguarded();
+    if own.halted.load(Ordering::Relaxed) {
+        own.halted.store(false, Ordering::Relaxed);
+        rcu::leave_idle();
+        let halted = clock::now_ns().saturating_sub(own.since.load(Ordering::Relaxed));
+        super::task::bump(&own.total, halted);
+    }
+}
+
+/// Nanoseconds that `cpu` was idle, up to now.
+pub(super) fn idle_time(cpu: usize) -> u64 {
+    let idle = IDLE.on(cpu);
+    let running = match idle.halted.load(Ordering::Relaxed) {
+        true => clock::now_ns().saturating_sub(idle.since.load(Ordering::Relaxed)),
+        false => 0,
+    };
+    idle.total.load(Ordering::Relaxed) + running
+}
+
+/// Whether this CPU is halted, or was when the interrupt that runs now came.
+pub(super) fn runs_idle_task() -> bool {
+    current::try_current().is_none_or(|task| is_idle_task(&task))
+}
+
+/// Whether `task` is an idle task.
+pub(super) fn is_idle_task(task: &Task) -> bool {
+    task.tid() == Pid(0)
+}
+
+/// The idle task of `cpu`, which has been set up.
+pub(super) fn idle_task(cpu: usize) -> Arc<Task> {
+    IDLE.on(cpu).task.get().expect("the CPU's scheduler was set up").clone()
+}

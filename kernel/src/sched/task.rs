@@ -1,0 +1,235 @@
+//! A task as the scheduler sees it.
+
+use super::params::Policy;
+use crate::{
+    arch::{cpu::CpuMask, irq},
+    process::Task,
+    sync::{IrqSpinLock, Once, class, current::OnCpu, lock_order::HeldByTask},
+    time::Timer,
+};
+use core::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed,
+};
+use runqueue::{Band, Entity, FairState, IDLE_WEIGHT, weight_of_nice};
+
+/// A task as the scheduler sees it; lives in [`Task`].
+pub struct TaskSched {
+    /// See [`TaskState`]; the one word of the wake-up protocol.
+    pub(super) state: AtomicU32,
+    /// Who may wake it or change how it is scheduled.
+    pub(super) wake_lock: IrqSpinLock<()>,
+    /// Whether it is runnable as its CPU's queue counts. Changes under that queue's lock.
+    pub(super) on_queue: AtomicBool,
+    /// The CPU whose queue it is on, or was last. Changes under that queue's lock, or the wake lock while it sleeps.
+    pub(super) cpu: AtomicUsize,
+    pub(super) links: lists::Links<Task>,
+    pub(super) fair: FairState,
+    on_cpu: OnCpu,
+    held_locks: HeldByTask,
+
+    // How it is scheduled: written under the wake lock and the queue's lock, never while it is queued.
+    pub(super) policy: AtomicU8,
+    pub(super) priority: AtomicU8,
+    pub(super) nice: AtomicI32,
+    pub(super) reset_on_fork: AtomicBool,
+    pub(super) affinity: AtomicU64,
+
+    // What it used. Written by the CPU that runs it.
+    pub(super) runtime: AtomicU64,
+    pub(super) user_samples: AtomicU64,
+    pub(super) system_samples: AtomicU64,
+    reported_user: AtomicU64,
+    reported_system: AtomicU64,
+    pub(super) voluntary: AtomicU64,
+    pub(super) involuntary: AtomicU64,
+    /// When it left its queue, in monotonic nanoseconds.
+    pub(super) left_at: AtomicU64,
+    /// What is left of its slice under `SCHED_RR`, in ticks.
+    pub(super) slice_left: AtomicU32,
+
+    /// Wakes it from sleeps with a deadline; made by the first.
+    pub(super) sleep_timer: Once<(Timer, alloc::sync::Arc<super::sleep::Alarm>)>,
+}
+
+/// Whether and how a task sleeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum TaskState {
+    /// Running or runnable.
+    Running = 0,
+    /// Sleeping; a signal wakes it (`S`).
+    Interruptible = 1,
+    /// Sleeping; only its event wakes it (`D`).
+    Uninterruptible = 2,
+    /// Sleeping; its event or a fatal signal wakes it (`D`).
+    Killable = 4,
+    /// Stopped by job control (`T`).
+    Stopped = 8,
+    /// Stopped by its tracer (`t`).
+    Traced = 16,
+    /// Exited, not yet waited for (`Z`).
+    Zombie = 32,
+    /// Gone (`X`).
+    Dead = 64,
+}
+
+impl TaskState {
+    fn from_bits(bits: u32) -> TaskState {
+        match bits {
+            0 => TaskState::Running,
+            1 => TaskState::Interruptible,
+            2 => TaskState::Uninterruptible,
+            4 => TaskState::Killable,
+            8 => TaskState::Stopped,
+            16 => TaskState::Traced,
+            32 => TaskState::Zombie,
+            _ => TaskState::Dead,
+        }
+    }
+    /// Whether tasks in this state count as load, as on Linux.
+    pub(super) fn is_load(self) -> bool {
+        matches!(self, TaskState::Uninterruptible | TaskState::Killable)
+    }
+}
+
+impl TaskSched {
+    /// A new task's, with policy, priority and affinity from `parent` (`None`: defaults), as
+    /// `sched_setscheduler(2)` says for fork.
+    pub fn new(parent: Option<&TaskSched>) -> TaskSched {
+        let mut policy = parent.map_or(Policy::Normal, TaskSched::policy);
+        let mut priority = parent.map_or(0, |parent| parent.priority.load(Relaxed));
+        let mut nice = parent.map_or(0, TaskSched::nice);
+        if parent.is_some_and(|parent| parent.reset_on_fork.load(Relaxed)) {
+            if policy.is_real_time() {
+                (policy, priority, nice) = (Policy::Normal, 0, 0);
+            }
+            nice = nice.max(0);
+        }
+        let affinity = parent.map_or(u64::MAX, |parent| parent.affinity.load(Relaxed));
+        TaskSched {
+            state: AtomicU32::new(TaskState::Running as u32),
+            wake_lock: IrqSpinLock::new(&class::TASK_WAKE, ()),
+            on_queue: AtomicBool::new(false),
+            cpu: AtomicUsize::new(parent.map_or(0, TaskSched::cpu)),
+            links: lists::Links::new(),
+            fair: FairState::new(),
+            on_cpu: OnCpu::default(),
+            held_locks: HeldByTask::default(),
+            policy: AtomicU8::new(policy as u8),
+            priority: AtomicU8::new(priority),
+            nice: AtomicI32::new(nice),
+            reset_on_fork: AtomicBool::new(false),
+            affinity: AtomicU64::new(affinity),
+            runtime: AtomicU64::new(0),
+            user_samples: AtomicU64::new(0),
+            system_samples: AtomicU64::new(0),
+            reported_user: AtomicU64::new(0),
+            reported_system: AtomicU64::new(0),
+            voluntary: AtomicU64::new(0),
+            involuntary: AtomicU64::new(0),
+            left_at: AtomicU64::new(0),
+            slice_left: AtomicU32::new(0),
+            sleep_timer: Once::new(),
+        }
+    }
+    /// Its state now.
+    pub fn state(&self) -> TaskState {
+        TaskState::from_bits(self.state.load(Ordering::Acquire))
+    }
+    /// The CPU that it runs on or last ran on.
+    pub fn cpu(&self) -> usize {
+        self.cpu.load(Relaxed)
+    }
+    /// The nice value, -20 to 19.
+    pub fn nice(&self) -> i32 {
+        self.nice.load(Relaxed)
+    }
+    /// The policy.
+    pub fn policy(&self) -> Policy {
+        Policy::from_number(u32::from(self.policy.load(Relaxed))).unwrap_or(Policy::Normal)
+    }
+    /// The real-time priority, 1 to 99; 0 for the other policies.
+    pub fn real_time_priority(&self) -> u8 {
+        self.priority.load(Relaxed)
+    }
+    /// Priority as `/proc/<pid>/stat` shows it: 0 to 39 by nice, -2 to -100 real-time.
+    pub fn shown_priority(&self) -> i32 {
+        match self.band() {
+            Band::RealTime(priority) => -1 - i32::from(priority),
+            Band::Fair => 20 + self.nice(),
+        }
+    }
+    /// The CPUs it may run on.
+    pub fn affinity(&self) -> CpuMask {
+        CpuMask(self.affinity.load(Relaxed))
+    }
+    /// Nanoseconds on a CPU, in user mode and in the kernel. The sum is exact, the split is sampled by the tick and never
+    /// goes back.
+    pub fn cpu_times(&self) -> (u64, u64) {
+        let total = self.exact_runtime();
+        let (user, system) = (self.user_samples.load(Relaxed), self.system_samples.load(Relaxed));
+        let user_share = match (user, system) {
+            (_, 0) => total,
+            (0, _) => 0,
+            _ => {
+                let share = u128::from(total) * u128::from(user) / u128::from(user + system);
+                u64::try_from(share).unwrap_or(total)
+            }
+        };
+        let user = self.reported_user.fetch_max(user_share, Relaxed).max(user_share).min(total);
+        let system = total - user;
+        (user, self.reported_system.fetch_max(system, Relaxed).max(system))
+    }
+    /// Nanoseconds on a CPU up to now, also of a task that runs at this moment.
+    pub fn exact_runtime(&self) -> u64 {
+        super::cpu_queue::settle_running(self);
+        self.runtime.load(Relaxed)
+    }
+    /// Voluntary and involuntary context switches.
+    pub fn switches(&self) -> (u64, u64) {
+        (self.voluntary.load(Relaxed), self.involuntary.load(Relaxed))
+    }
+    /// Its place in a run queue.
+    pub fn links(&self) -> &lists::Links<Task> {
+        &self.links
+    }
+    /// Whether a CPU uses its stack.
+    pub fn on_cpu(&self) -> &OnCpu {
+        &self.on_cpu
+    }
+    /// The sleeping locks that it holds (lock order checks).
+    pub fn held_locks(&self) -> &HeldByTask {
+        &self.held_locks
+    }
+
+    pub(super) fn band(&self) -> Band {
+        match self.policy() {
+            Policy::Fifo | Policy::RoundRobin => Band::RealTime(self.priority.load(Relaxed)),
+            _ => Band::Fair,
+        }
+    }
+    pub(super) fn weight(&self) -> u64 {
+        match self.policy() {
+            Policy::Idle => IDLE_WEIGHT,
+            _ => weight_of_nice(self.nice()),
+        }
+    }
+    pub(super) fn may_run_on(&self, cpu: usize) -> bool {
+        self.affinity().contains(cpu)
+    }
+}
+
+impl Entity for Task {
+    fn band(&self) -> Band {
+        self.sched.band()
+    }
+    fn fair(&self) -> &FairState {
+        &self.sched.fair
+    }
+}
+
+/// Adds to a counter that only this CPU writes: no locked instruction.
+pub(super) fn bump(counter: &AtomicU64, by: u64) {
+    debug_assert!(!irq::enabled() || irq::preempt_count() > 0);
+    counter.store(counter.load(Relaxed).wrapping_add(by), Relaxed);
+}

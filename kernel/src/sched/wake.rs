@@ -1,0 +1,137 @@
+//! State and waking: the protocol that loses no wake-up; where a woken task goes.
+//!
+//! A task that is about to sleep stores its state, passes a full barrier, and tests what it waits for; a waker makes that
+//! true, passes a full barrier, and looks at the state. In the order of the barriers one comes first, so either the
+//! task sees the event or the waker sees the state. The waker then sets the state back to running under the task's wake
+//! lock, and finds the task in one of three places: still runnable (it had not left its CPU yet: nothing else to do; checked
+//! under its queue's lock, under which it leaves); off the queues but still on its CPU (its stack is in
+//! use for a moment: wait); or away, and then it is placed.
+
+use super::{
+    cpu_queue::{QUEUES, enqueue_on, lock_queue_of},
+    task::{TaskSched, TaskState},
+};
+use crate::{
+    arch::{clock, cpu},
+    process::Task,
+    sync::current,
+};
+use alloc::sync::Arc;
+use core::sync::atomic::{Ordering, fence};
+
+/// What kind of event wakes a task.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WakeEvent {
+    /// What it waits for: ends every sleep but a stop.
+    Normal,
+    /// A signal: ends an interruptible sleep.
+    Signal,
+    /// A fatal signal: ends interruptible and killable sleeps, and stops.
+    Kill,
+    /// SIGCONT: ends a stop.
+    Continue,
+}
+
+impl WakeEvent {
+    fn ends(self, state: u32) -> bool {
+        use TaskState::{Interruptible, Killable, Stopped, Traced, Uninterruptible};
+        let reached = match self {
+            WakeEvent::Normal => Interruptible as u32 | Uninterruptible as u32 | Killable as u32,
+            WakeEvent::Signal => Interruptible as u32,
+            WakeEvent::Kill => {
+                Interruptible as u32 | Killable as u32 | Stopped as u32 | Traced as u32
+            }
+            WakeEvent::Continue => Stopped as u32,
+        };
+        state & reached != 0
+    }
+}
+
+/// Sets the current task's state before a test of the condition it waits for, with a full barrier.
+pub fn set_state(state: TaskState) {
+    let task = current::current();
+    task.sched.state.store(state as u32, Ordering::Release);
+    if state != TaskState::Running {
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// Wakes a task that sleeps in one of the states that `event` reaches; whether it was asleep. Callable from interrupts.
+pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
+    fence(Ordering::SeqCst);
+    let sched = &task.sched;
+    // A task that sets its state after this look sees the event (the barriers).
+    if !event.ends(sched.state.load(Ordering::Relaxed)) {
+        return false;
+    }
+    let _waker = sched.wake_lock.lock();
+    let state = sched.state.load(Ordering::Acquire);
+    if !event.ends(state) {
+        return false;
+    }
+    if sched.on_queue.load(Ordering::Acquire) {
+        let (_, queue) = lock_queue_of(sched);
+        if sched.on_queue.load(Ordering::Acquire) {
+            sched.state.store(TaskState::Running as u32, Ordering::Release);
+            return true;
+        }
+        drop(queue);
+    }
+    // It left its queue, so its state stays; its stack may be in use until its CPU has switched away, which waits for nobody.
+    while sched.on_cpu().get() {
+        core::hint::spin_loop();
+    }
+    if state & (TaskState::Uninterruptible as u32 | TaskState::Killable as u32) != 0 {
+        QUEUES.on(sched.cpu()).uninterruptible.fetch_sub(1, Ordering::Relaxed);
+    }
+    sched.state.store(TaskState::Running as u32, Ordering::Release);
+    let slept = clock::now_ns().saturating_sub(sched.left_at.load(Ordering::Relaxed));
+    enqueue_on(choose_cpu(task), task.clone(), slept);
+    true
+}
+
+/// Puts a new task on a run queue for the first time.
+pub fn start(task: Arc<Task>) {
+    let _waker = task.sched.wake_lock.lock();
+    let cpu = choose_cpu(&task);
+    enqueue_on(cpu, task.clone(), 0);
+}
+
+/// Where a task that becomes runnable goes: its last CPU if that idles, else one that does, else here or where it
+/// was, whichever has less to do; among the CPUs that its affinity allows.
+pub(super) fn choose_cpu(task: &Task) -> usize {
+    let sched: &TaskSched = &task.sched;
+    let allowed =
+        |cpu: usize| sched.may_run_on(cpu) && QUEUES.on(cpu).online.load(Ordering::Acquire);
+    let runnable = |cpu: usize| QUEUES.on(cpu).runnable.load(Ordering::Relaxed);
+    let last = sched.cpu();
+    if allowed(last) && runnable(last) == 0 {
+        return last;
+    }
+    let count = cpu::online_count();
+    let here = cpu::id();
+    let mut best = None;
+    for step in 0..count {
+        let cpu = (last + step) % count;
+        if !allowed(cpu) {
+            continue;
+        }
+        match runnable(cpu) {
+            0 => return cpu,
+            load if best.is_none_or(|(least, _)| load < least) => best = Some((load, cpu)),
+            _ => {}
+        }
+    }
+    match best {
+        // Staying where its data is beats a queue that is shorter by one.
+        Some((load, _))
+            if allowed(last) && runnable(last) <= load + 1 && runnable(last) <= runnable(here) =>
+        {
+            last
+        }
+        Some((load, _)) if allowed(here) && runnable(here) <= load => here,
+        Some((_, cpu)) => cpu,
+        // No allowed CPU is online: run somewhere rather than nowhere.
+        None => here,
+    }
+}

@@ -1,0 +1,216 @@
+//! Setting and steering the wall clock: `settimeofday(2)`, `clock_settime(2)`, `adjtimex(2)`.
+
+use super::{
+    Timespec,
+    clock::{SECOND, WALL},
+    monotonic,
+};
+use crate::sync::{SpinLock, class};
+use abi::{Errno, Result};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// `struct timex`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Timex {
+    pub modes: u32,
+    pad0: u32,
+    pub offset: i64,
+    pub freq: i64,
+    pub maxerror: i64,
+    pub esterror: i64,
+    pub status: i32,
+    pad1: i32,
+    pub constant: i64,
+    pub precision: i64,
+    pub tolerance: i64,
+    pub time_sec: i64,
+    pub time_usec: i64,
+    pub tick: i64,
+    pub ppsfreq: i64,
+    pub jitter: i64,
+    pub shift: i32,
+    pad2: i32,
+    pub stabil: i64,
+    pub jitcnt: i64,
+    pub calcnt: i64,
+    pub errcnt: i64,
+    pub stbcnt: i64,
+    pub tai: i32,
+    reserved: [i32; 11],
+}
+
+mod mode {
+    pub const OFFSET: u32 = 0x1;
+    pub const FREQUENCY: u32 = 0x2;
+    pub const MAXERROR: u32 = 0x4;
+    pub const ESTERROR: u32 = 0x8;
+    pub const STATUS: u32 = 0x10;
+    pub const TIMECONST: u32 = 0x20;
+    pub const TAI: u32 = 0x80;
+    pub const SETOFFSET: u32 = 0x100;
+    pub const MICRO: u32 = 0x1000;
+    pub const NANO: u32 = 0x2000;
+    pub const TICK: u32 = 0x4000;
+    pub const ADJTIME: u32 = 0x8000;
+    pub const OFFSET_READONLY: u32 = 0x2000;
+}
+
+const STA_UNSYNC: i32 = 0x40;
+const STA_NANO: i32 = 0x2000;
+/// Status bits that user space cannot set.
+const STA_READ_ONLY: i32 = 0xff00;
+const TIME_OK: i32 = 0;
+const TIME_ERROR: i32 = 5;
+/// The largest frequency offset: 500 ppm, in units of 2^-16 ppm.
+const MAX_FREQUENCY: i64 = 500 << 16;
+/// Microseconds a tick of a hundredth of a second: nominal and how far from it is allowed.
+const NOMINAL_TICK: i64 = 10_000;
+
+/// What `adjtimex` keeps beside the clock itself.
+struct Discipline {
+    freq: i64,
+    tick: i64,
+    maxerror: i64,
+    esterror: i64,
+    status: i32,
+    constant: i64,
+}
+
+static DISCIPLINE: SpinLock<Discipline> = SpinLock::new(
+    &class::TABLE,
+    Discipline {
+        freq: 0,
+        tick: NOMINAL_TICK,
+        maxerror: 16_000_000,
+        esterror: 16_000_000,
+        status: STA_UNSYNC,
+        constant: 2,
+    },
+);
+
+/// Sets the wall clock. `EINVAL` when out of range or before boot, as on Linux.
+pub fn set_realtime(wall: Timespec) -> Result<()> {
+    if wall.tv_sec < 0 || !(0..SECOND).contains(&wall.tv_nsec) || wall.tv_sec > i64::MAX / SECOND {
+        return Err(Errno::EINVAL);
+    }
+    let now = monotonic().0;
+    if wall.to_nanos() < i128::from(now) {
+        return Err(Errno::EINVAL);
+    }
+    WALL.update(|clock| clock.rebase(now, wall.to_nanos()));
+    Ok(())
+}
+
+/// `adjtimex(2)`; the clock's state. The caller has checked the privilege for any mode but reading. Slewing by
+/// `ADJ_OFFSET` and `ADJ_OFFSET_SINGLESHOT` is not there: `EINVAL`.
+pub fn adjust(timex: &mut Timex) -> Result<i32> {
+    let modes = timex.modes;
+    if modes & mode::ADJTIME != 0 {
+        // adjtime(3): only asking what is left to slew, which is nothing.
+        if modes & mode::OFFSET_READONLY == 0 {
+            return Err(Errno::EINVAL);
+        }
+    } else {
+        check(timex)?;
+        apply(timex)?;
+    }
+    let discipline = DISCIPLINE.lock();
+    let now = monotonic().0;
+    let wall = WALL.read();
+    let time = Timespec::from_nanos(wall.at(now));
+    let nanoseconds = discipline.status & STA_NANO != 0;
+    *timex = Timex {
+        modes,
+        freq: discipline.freq,
+        maxerror: discipline.maxerror,
+        esterror: discipline.esterror,
+        status: discipline.status,
+        constant: discipline.constant,
+        precision: 1,
+        tolerance: MAX_FREQUENCY,
+        time_sec: time.tv_sec,
+        time_usec: if nanoseconds { time.tv_nsec } else { time.tv_nsec / 1000 },
+        tick: discipline.tick,
+        tai: i32::try_from(wall.tai_offset).unwrap_or(0),
+        ..Timex::default()
+    };
+    Ok(if discipline.status & STA_UNSYNC != 0 { TIME_ERROR } else { TIME_OK })
+}
+
+fn check(timex: &Timex) -> Result<()> {
+    let modes = timex.modes;
+    let tick_ok = (NOMINAL_TICK * 9 / 10..=NOMINAL_TICK * 11 / 10).contains(&timex.tick);
+    if modes & mode::OFFSET != 0 || (modes & mode::TICK != 0 && !tick_ok) {
+        return Err(Errno::EINVAL);
+    }
+    if modes & mode::SETOFFSET != 0 {
+        let fraction = if modes & mode::NANO != 0 { SECOND } else { 1_000_000 };
+        if !(0..fraction).contains(&timex.time_usec) {
+            return Err(Errno::EINVAL);
+        }
+    }
+    Ok(())
+}
+
+fn apply(timex: &Timex) -> Result<()> {
+    let modes = timex.modes;
+    if modes & mode::SETOFFSET != 0 {
+        let fraction =
+            if modes & mode::NANO != 0 { timex.time_usec } else { timex.time_usec * 1000 };
+        let offset = i128::from(timex.time_sec) * i128::from(SECOND) + i128::from(fraction);
+        let now = monotonic().0;
+        WALL.update(|clock| {
+            let wall = clock.at(now) + offset;
+            if wall < 0 || wall > i128::from(i64::MAX) {
+                return Err(Errno::EINVAL);
+            }
+            clock.rebase(now, wall);
+            Ok(())
+        })?;
+    }
+    let mut discipline = DISCIPLINE.lock();
+    if modes & mode::STATUS != 0 {
+        let kept = discipline.status & STA_READ_ONLY;
+        discipline.status = kept | (timex.status & !STA_READ_ONLY);
+    }
+    if modes & mode::NANO != 0 {
+        discipline.status |= STA_NANO;
+    }
+    if modes & mode::MICRO != 0 {
+        discipline.status &= !STA_NANO;
+    }
+    if modes & mode::MAXERROR != 0 {
+        discipline.maxerror = timex.maxerror;
+    }
+    if modes & mode::ESTERROR != 0 {
+        discipline.esterror = timex.esterror;
+    }
+    if modes & mode::TIMECONST != 0 {
+        discipline.constant = timex.constant.clamp(0, 10);
+    }
+    if modes & mode::FREQUENCY != 0 {
+        discipline.freq = timex.freq.clamp(-MAX_FREQUENCY, MAX_FREQUENCY);
+    }
+    if modes & mode::TICK != 0 {
+        discipline.tick = timex.tick;
+    }
+    let tai =
+        (modes & mode::TAI != 0 && (0..=1000).contains(&timex.constant)).then_some(timex.constant);
+    // Parts per 2^32: the frequency is in 2^-16 millionths, the tick in ten-thousandths.
+    let rate = (i128::from(discipline.freq) << 16) / 1_000_000
+        + (i128::from(discipline.tick - NOMINAL_TICK) << 32) / i128::from(NOMINAL_TICK);
+    let rate = i64::try_from(rate).unwrap_or(0);
+    let now = monotonic().0;
+    WALL.update(|clock| {
+        if clock.rate != rate {
+            let wall = clock.at(now);
+            clock.rebase(now, wall);
+            clock.rate = rate;
+        }
+        if let Some(tai) = tai {
+            clock.tai_offset = tai;
+        }
+    });
+    Ok(())
+}
