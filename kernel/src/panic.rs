@@ -66,7 +66,7 @@ fn finish() -> ! {
             Some(frame) => {
                 pr_err!("CPU {cpu} was at:");
                 print_registers(frame);
-                if !frame.from_user() {
+                if !frame.is_from_user() {
                     pr_err!("  {}", Symbolized(frame.rip));
                     print_backtrace(frame.rbp);
                 }

@@ -97,8 +97,11 @@ impl SerialPort {
     /// Sets who gets the bytes, and turns the port's interrupts on. Once a port.
     pub fn open(&self, receiver: &'static dyn Receiver) -> abi::Result<()> {
         // Two ports share each line.
-        let handler: interrupt::Handler =
-            if self.index % 2 == 0 { || interrupt_of(0, 2) } else { || interrupt_of(1, 3) };
+        let handler: interrupt::Handler = if self.index.is_multiple_of(2) {
+            || interrupt_of(0, 2)
+        } else {
+            || interrupt_of(1, 3)
+        };
         self.receiver.call_once(|| receiver);
         interrupt::request_isa(self.line, handler)?;
         let mut registers = self.registers.lock();

@@ -61,6 +61,7 @@ pub unsafe fn init_early(
             add(range.start.max(mapped_end)..range.end);
         }
     }
+    kernel_map::protect_image(image).expect("no memory for page tables");
     choose_copy_routines();
 }
 

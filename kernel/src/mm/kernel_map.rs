@@ -152,6 +152,44 @@ pub fn root() -> PhysAddr {
     PhysAddr(ROOT.load(Ordering::Acquire))
 }
 
+/// Makes the image's text and constants read-only in the direct map too, so that nothing that is executed can be written under
+/// another address. At boot, once there is an allocator.
+pub(super) fn protect_image(image: PhysAddr) -> Result<()> {
+    let start = image.0 + ((&raw const __text_start).addr() - IMAGE_BASE);
+    let end = image.0 + ((&raw const __rodata_end).addr() - IMAGE_BASE);
+    for phys in (start..end).step_by(PAGE_SIZE) {
+        let virt = DIRECT_MAP_BASE + phys;
+        // SAFETY: the kernel's tables are never freed.
+        let mut table = unsafe { Table::at(root()) };
+        for level in (1..paging::LEVELS).rev() {
+            let index = paging::index(virt, level);
+            let mut entry = table.load(index);
+            if entry.has(PteFlags::LARGE) {
+                entry = split(entry, level)?;
+                table.store(index, entry);
+            }
+            // SAFETY: as above.
+            table = unsafe { Table::at(entry.addr()) };
+        }
+        table.clear_flags(paging::index(virt, 0), PteFlags::WRITE | PteFlags::DIRTY);
+    }
+    paging::flush_global();
+    Ok(())
+}
+
+/// A table that maps what the large page at `level` does, in pages of the level below.
+fn split(large: Entry, level: usize) -> Result<Entry> {
+    let below = alloc_table()?;
+    // SAFETY: a zeroed page of the kernel's own.
+    let table = unsafe { Table::at(below) };
+    let flags = if level == 1 { large.flags() - PteFlags::LARGE } else { large.flags() };
+    for index in 0..ENTRIES {
+        let phys = PhysAddr(large.addr().0 + index * paging::span(level - 1));
+        table.store(index, Entry::new(phys, flags));
+    }
+    Ok(Entry::new(below, TABLE_FLAGS))
+}
+
 /// Whether the kernel's own half maps `virt`: for code that follows pointers it cannot trust.
 pub fn is_mapped(virt: usize) -> bool {
     // SAFETY: the kernel's tables are never freed.

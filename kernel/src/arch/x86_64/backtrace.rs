@@ -22,7 +22,7 @@ pub fn frame_pointer() -> usize {
 /// sense.
 pub fn walk(mut frame: usize, mut show: impl FnMut(Symbolized)) {
     for _ in 0..MAX_DEPTH {
-        if frame % 8 != 0 || !mm::is_mapped(frame) || !mm::is_mapped(frame + 15) {
+        if !frame.is_multiple_of(8) || !mm::is_mapped(frame) || !mm::is_mapped(frame + 15) {
             return;
         }
         // SAFETY: both words are mapped kernel memory; a wrong frame pointer shows wrong lines.

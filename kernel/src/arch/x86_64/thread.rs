@@ -416,10 +416,6 @@ bitflags::bitflags! {
         const RESCHED = 2;
         /// The FPU registers do not hold this task's state.
         const FPU_RESTORE = 4;
-        /// Callbacks queued to run in the task's own context.
-        const TASK_WORK = 8;
-        /// System calls are traced or filtered.
-        const SYSCALL_TRACE = 16;
     }
 }
 

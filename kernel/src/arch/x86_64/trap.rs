@@ -147,7 +147,7 @@ impl TrapFrame {
     }
 
     /// Whether the frame came from user mode.
-    pub fn from_user(&self) -> bool {
+    pub fn is_from_user(&self) -> bool {
         self.cs & 3 == 3
     }
 
@@ -181,10 +181,10 @@ pub(super) extern "C" fn handle(vector: u32, frame: &mut TrapFrame) {
     } else {
         irq::enter();
         crate::sched::interrupt_enter();
-        handle_interrupt(vector as u8, frame.from_user());
+        handle_interrupt(vector as u8, frame.is_from_user());
         irq::leave();
     }
-    if frame.from_user() {
+    if frame.is_from_user() {
         irq::disable();
         exit_to_user(frame);
     } else if vector >= 32 && frame.rflags & flags::INTERRUPT != 0 && irq::preemption_due() {
@@ -238,7 +238,7 @@ pub(super) fn exit_to_user(frame: &mut TrapFrame) {
 
 #[cold]
 fn exit_to_user_work(frame: &mut TrapFrame) {
-    let slow = WorkFlags::RESCHED | WorkFlags::SIGNAL | WorkFlags::TASK_WORK;
+    let slow = WorkFlags::RESCHED | WorkFlags::SIGNAL;
     loop {
         let work = thread::current_work();
         if !work.intersects(slow) {
@@ -267,7 +267,7 @@ fn handle_exception(vector: u32, frame: &mut TrapFrame) {
         exception::DOUBLE_FAULT => {
             fatal(frame, format_args!("double fault (kernel stack overflow?)"));
         }
-        _ if frame.from_user() => {
+        _ if frame.is_from_user() => {
             irq::enable();
             signal::force(exception_signal(vector, frame));
         }
@@ -349,7 +349,7 @@ fn fixed_up(frame: &mut TrapFrame) -> bool {
 fn handle_page_fault(frame: &mut TrapFrame, error_code: u64) {
     let address = io::read_cr2();
     let code = FaultCode::from_bits_truncate(error_code);
-    if frame.from_user() {
+    if frame.is_from_user() {
         irq::enable();
         match fault::handle(address, code, frame) {
             // Out of memory: whoever was chosen to die makes room, or it was this task, and its
