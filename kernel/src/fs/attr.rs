@@ -77,3 +77,56 @@ pub struct SetAttr {
     pub atime: Option<Timespec>,
     pub mtime: Option<Timespec>,
 }
+
+impl FileType {
+    /// The type in `st_mode`'s upper bits; `None` for zero or a meaningless value.
+    pub const fn from_mode(mode: u32) -> Option<FileType> {
+        Some(match mode & 0o170000 {
+            0o010000 => FileType::Fifo,
+            0o020000 => FileType::CharDevice,
+            0o040000 => FileType::Directory,
+            0o060000 => FileType::BlockDevice,
+            0o100000 => FileType::Regular,
+            0o120000 => FileType::Symlink,
+            0o140000 => FileType::Socket,
+            _ => return None,
+        })
+    }
+    /// `d_type` of `getdents64(2)`.
+    pub const fn dirent_type(self) -> u8 {
+        (self as u32 >> 12) as u8
+    }
+}
+
+impl FileMode {
+    /// The set-user-id bit.
+    pub const SETUID: u16 = 0o4000;
+    /// The set-group-id bit.
+    pub const SETGID: u16 = 0o2000;
+    /// The sticky bit.
+    pub const STICKY: u16 = 0o1000;
+
+    /// From `mode_t`, less the type.
+    pub const fn from_raw(mode: u32) -> FileMode {
+        FileMode((mode & 0o7777) as u16)
+    }
+    /// Whether all of `bits` are set.
+    pub const fn has(self, bits: u16) -> bool {
+        self.0 & bits == bits
+    }
+}
+
+impl Metadata {
+    /// `st_mode`: type and permission bits.
+    pub const fn raw_mode(&self) -> u32 {
+        self.file_type as u32 | self.mode.0 as u32
+    }
+}
+
+/// What a permission check looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Ownership {
+    pub mode: FileMode,
+    pub uid: Uid,
+    pub gid: Gid,
+}

@@ -1,12 +1,42 @@
 //! Inodes: the file itself, whatever its names.
+//!
+//! Lock: [`Inode::lock`], class `DIRECTORY` for directories and `INODE_DATA` for the rest. The VFS takes a directory's for
+//! writing around every change of its entries and for reading around look-ups that the dentry cache could not answer; the file
+//! system takes a file's around writes and truncation.
 
-use super::{File, FileMode, FileOps, FileSystem, FileType, Metadata, OpenFlags, SetAttr};
-use crate::process::Credentials;
+use super::{
+    DeviceId, File, FileMode, FileOps, FileSystem, FileType, Metadata, OpenFlags, Ownership,
+    SetAttr, locks::FileLocks, pipe::FifoSlot, xattr::XattrStore,
+};
+use crate::{
+    process::Credentials,
+    sync::{Once, RwLock, SpinLock, class},
+};
 use abi::{Errno, Result};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{
+    boxed::Box,
+    sync::{Arc, Weak},
+    vec::Vec,
+};
+use core::{
+    any::Any,
+    ops::Range,
+    sync::atomic::{AtomicI32, Ordering},
+};
 
-/// An inode: what all file systems share (number, type, cached attributes, locks) and the operations of its own.
-pub struct Inode(());
+/// An inode: what all file systems share (number, type, locks) and the operations of its own.
+pub struct Inode {
+    fs: Weak<dyn FileSystem>,
+    ino: u64,
+    kind: FileType,
+    ops: Arc<dyn InodeOps>,
+    /// Content and size of a file, entries of a directory: changes hold it for writing.
+    lock: RwLock<()>,
+    writers: WriterCount,
+    fifo: Once<Box<FifoSlot>>,
+    file_locks: Once<Box<FileLocks>>,
+    attachment: Once<Arc<dyn Any + Send + Sync>>,
+}
 
 /// Receives directory entries; `Err(EINVAL)`-free: returns false when full.
 pub trait DirSink {
@@ -81,6 +111,27 @@ pub trait InodeOps: Send + Sync {
     }
     /// Attributes now.
     fn metadata(&self, inode: &Inode) -> Result<Metadata>;
+    /// What permission checks look at. Called for every step of a path walk: keep it free of locks.
+    fn ownership(&self, inode: &Inode) -> Result<Ownership> {
+        let Metadata { mode, uid, gid, .. } = self.metadata(inode)?;
+        Ok(Ownership { mode, uid, gid })
+    }
+    /// Notes an access (`st_atime`), as the mount's options allow.
+    fn accessed(&self, inode: &Inode) {}
+    /// Extended attributes; `EOPNOTSUPP` where there are none (`xattr(7)`).
+    fn xattrs(&self) -> Result<&XattrStore> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Makes a file without a name (`O_TMPFILE`).
+    fn create_unnamed(
+        &self,
+        dir: &Inode,
+        mode: FileMode,
+        linkable: bool,
+        who: &Credentials,
+    ) -> Result<Arc<Inode>> {
+        Err(Errno::EOPNOTSUPP)
+    }
     /// Changes attributes, size included.
     fn set_attr(&self, inode: &Inode, change: &SetAttr) -> Result<()> {
         Err(Errno::EPERM)
@@ -96,33 +147,150 @@ pub trait InodeOps: Send + Sync {
 impl Inode {
     /// An inode of `fs` with number `ino`.
     pub fn new(
-        _fs: &Arc<dyn FileSystem>,
-        _ino: u64,
-        _kind: FileType,
-        _ops: Arc<dyn InodeOps>,
+        fs: &Arc<dyn FileSystem>,
+        ino: u64,
+        kind: FileType,
+        ops: Arc<dyn InodeOps>,
     ) -> Arc<Inode> {
-        todo!()
+        Inode::with_weak(Arc::downgrade(fs), ino, kind, ops)
+    }
+    /// The same, for a file system that is still being made.
+    pub fn with_weak(
+        fs: Weak<dyn FileSystem>,
+        ino: u64,
+        kind: FileType,
+        ops: Arc<dyn InodeOps>,
+    ) -> Arc<Inode> {
+        let class = match kind {
+            FileType::Directory => &class::DIRECTORY,
+            _ => &class::INODE_DATA,
+        };
+        Arc::new(Inode {
+            fs,
+            ino,
+            kind,
+            ops,
+            lock: RwLock::new(class, ()),
+            writers: WriterCount::new(),
+            fifo: Once::new(),
+            file_locks: Once::new(),
+            attachment: Once::new(),
+        })
     }
     /// Its number.
     pub fn ino(&self) -> u64 {
-        todo!()
+        self.ino
     }
     /// Its type.
     pub fn file_type(&self) -> FileType {
-        todo!()
+        self.kind
+    }
+    /// Whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        self.kind == FileType::Directory
     }
     /// Its operations.
     pub fn ops(&self) -> &Arc<dyn InodeOps> {
-        todo!()
+        &self.ops
     }
-    /// Its file system.
+    /// Its file system. An inode kept beyond its last mount answers with the file system of nameless files.
     pub fn file_system(&self) -> Arc<dyn FileSystem> {
-        todo!()
+        self.fs.upgrade().unwrap_or_else(super::anonymous::file_system)
     }
     /// Attributes now.
     pub fn metadata(&self) -> Result<Metadata> {
-        todo!()
+        self.ops.metadata(self)
     }
+    /// Mode and owner now.
+    pub fn ownership(&self) -> Result<Ownership> {
+        self.ops.ownership(self)
+    }
+    /// The lock of content, size and directory entries.
+    pub fn lock(&self) -> &RwLock<()> {
+        &self.lock
+    }
+    /// Opens for writing against programs that run from it (`ETXTBSY`).
+    pub fn writers(&self) -> &WriterCount {
+        &self.writers
+    }
+    /// Where the FIFO of this name has its pipe.
+    pub fn fifo(&self) -> &FifoSlot {
+        self.fifo.call_once(|| Box::new(FifoSlot::new()))
+    }
+    /// Locks of `flock(2)` and `fcntl(2)`.
+    pub fn file_locks(&self) -> &FileLocks {
+        self.file_locks.call_once(|| Box::new(FileLocks::new()))
+    }
+    /// The same, if anybody ever locked the file.
+    pub fn file_locks_if_any(&self) -> Option<&FileLocks> {
+        self.file_locks.get().map(|locks| &**locks)
+    }
+    /// What another subsystem hung on the inode (the socket bound to a name).
+    pub fn attachment(&self) -> Option<&Arc<dyn Any + Send + Sync>> {
+        self.attachment.get()
+    }
+    /// Hangs something on the inode, once; returns what hangs there then.
+    pub fn attach(&self, object: Arc<dyn Any + Send + Sync>) -> &Arc<dyn Any + Send + Sync> {
+        self.attachment.call_once(|| object)
+    }
+}
+
+impl Drop for Inode {
+    fn drop(&mut self) {
+        let ops = self.ops.clone();
+        ops.evict(self);
+    }
+}
+
+/// How many have a file open for writing (positive) or run a program from it (negative): never both.
+pub struct WriterCount(AtomicI32);
+
+impl WriterCount {
+    const fn new() -> Self {
+        Self(AtomicI32::new(0))
+    }
+    /// One more writer; `ETXTBSY` while a program runs from the file.
+    pub fn get_write(&self) -> Result<()> {
+        self.change(|n| (n >= 0).then(|| n + 1))
+    }
+    /// One writer less.
+    pub fn put_write(&self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+    /// One more that forbids writing; `ETXTBSY` while there are writers.
+    pub fn deny_write(&self) -> Result<()> {
+        self.change(|n| (n <= 0).then(|| n - 1))
+    }
+    /// One less.
+    pub fn allow_write(&self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+    /// Whether anybody has it open for writing.
+    pub fn any(&self) -> bool {
+        self.0.load(Ordering::Acquire) > 0
+    }
+
+    fn change(&self, step: impl FnMut(i32) -> Option<i32>) -> Result<()> {
+        self.0
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, step)
+            .map(drop)
+            .map_err(|_| Errno::ETXTBSY)
+    }
+}
+
+/// Lists `.` and `..` at positions 0 and 1 of a directory; whether the listing goes on.
+pub fn emit_dots(file: &File, sink: &mut dyn DirSink) -> bool {
+    let here = file.inode().ino();
+    let parent = file.path().parent_ino();
+    for (position, name, ino) in [(0, b".".as_slice(), here), (1, b"..", parent)] {
+        if file.position() == position {
+            if !sink.entry(name, ino, FileType::Directory, position + 1) {
+                return false;
+            }
+            file.set_position(position + 1);
+        }
+    }
+    true
 }
 
 /// Opens a device node. Registered by device drivers for a major number (or one device).
@@ -140,11 +308,25 @@ pub trait DeviceDriver: Send + Sync {
     }
 }
 
+struct Registration {
+    major: u32,
+    minors: Range<u32>,
+    driver: Arc<dyn DeviceDriver>,
+}
+
+static CHAR_DEVICES: SpinLock<Vec<Registration>> = SpinLock::new(&class::TABLE, Vec::new());
+
 /// Registers a character device driver for `major` and a range of minors.
-pub fn register_char_device(
-    _major: u32,
-    _minors: core::ops::Range<u32>,
-    _driver: Arc<dyn DeviceDriver>,
-) {
-    todo!()
+pub fn register_char_device(major: u32, minors: Range<u32>, driver: Arc<dyn DeviceDriver>) {
+    CHAR_DEVICES.lock().push(Registration { major, minors, driver });
+}
+
+/// The driver of a character device; `ENXIO` when there is none.
+pub fn char_device_driver(device: DeviceId) -> Result<Arc<dyn DeviceDriver>> {
+    CHAR_DEVICES
+        .lock()
+        .iter()
+        .find(|entry| entry.major == device.major && entry.minors.contains(&device.minor))
+        .map(|entry| entry.driver.clone())
+        .ok_or(Errno::ENXIO)
 }

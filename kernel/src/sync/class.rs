@@ -26,6 +26,10 @@ macro_rules! classes {
 }
 
 classes! {
+    /// Position of an open file: held around a whole read, write or directory listing.
+    FILE_POSITION = 2;
+    /// The text of an open generated file, held around its generator.
+    FILE_BUFFER = 3;
     /// Creation and exit of tasks: parent/child links, groups, sessions.
     PROCESS_TREE = 5;
     /// What a process's relatives know of it; taken under `PROCESS_TREE`, one at a time.
@@ -42,8 +46,6 @@ classes! {
     EPOLL = 27 nests;
     /// An epoll item's registration.
     EPOLL_ITEM = 28;
-    /// Position of an open file.
-    FILE_POSITION = 30;
     /// Data and size of an inode.
     INODE_DATA = 40 nests;
     /// Terminal state (termios, line buffer users).
