@@ -156,6 +156,16 @@ impl Frame {
     }
 }
 
+// SAFETY: (owner's argument)
+unsafe impl rcu_collections::Word for Frame {
+    fn into_word(self) -> core::num::NonZeroUsize {
+        todo!()
+    }
+    unsafe fn from_word(_word: core::num::NonZeroUsize) -> Frame {
+        todo!()
+    }
+}
+
 impl Clone for Frame {
     #[inline]
     fn clone(&self) -> Frame {

@@ -6,6 +6,7 @@
 pub mod class;
 pub mod current;
 pub mod lock_order;
+mod collections;
 mod mutex;
 mod per_cpu;
 pub mod poll;
@@ -20,6 +21,7 @@ mod waiters;
 
 pub use class::LockClass;
 pub use current::Current;
+pub use collections::KernelRcu;
 pub use mutex::{Mutex, MutexGuard};
 pub(crate) use per_cpu::per_cpu;
 pub use per_cpu::{PerCpu, PreemptGuard, padded};
