@@ -1,12 +1,16 @@
 //! Open file descriptions (`open(2)`), and the one place where reads and writes wait.
+//!
+//! Lock: the position's (class `FILE_POSITION`, outside of everything a read or write may take), held around whole operations
+//! that use the position, so that two of them do not meet (POSIX.1-2008 2.9.7).
 
-use super::{Inode, IoSink, IoSource, Path};
+use super::{FileType, Inode, IoSink, IoSource, Path};
 use crate::{
     mm::PageSource,
-    sync::{PollEvents, PollTable},
+    sync::{Mutex, MutexGuard, PollEvents, PollTable, SpinLock, class},
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 bitflags::bitflags! {
     /// `O_*` flags (x86-64 values). The access mode is in the low two bits: see [`OpenFlags::readable`].
@@ -68,9 +72,9 @@ pub trait FileOps: Send + Sync {
     fn seekable(&self) -> bool {
         false
     }
-    /// `lseek(2)`; the default handles SET, CUR and END by the inode's size.
+    /// `lseek(2)`; the default handles SET, CUR and END by the inode's size. The position lock is held.
     fn seek(&self, file: &File, offset: i64, whence: u32) -> Result<u64> {
-        Err(Errno::ESPIPE)
+        super::seek::by_size(file, offset, whence)
     }
     /// Directory entries from the file's position (`getdents64(2)`).
     fn read_dir(&self, file: &File, sink: &mut dyn super::DirSink) -> Result<()> {
@@ -83,6 +87,22 @@ pub trait FileOps: Send + Sync {
     /// Where mappings of the file get their pages; `ENODEV` when it cannot be mapped.
     fn page_source(&self, file: &File) -> Result<Arc<dyn PageSource>> {
         Err(Errno::ENODEV)
+    }
+    /// The largest size the file may grow to by `write(2)` and its kin.
+    fn max_size(&self) -> u64 {
+        i64::MAX as u64
+    }
+    /// `fallocate(2)`; the mode was checked to be a known one, the range to lie in a file's limits.
+    fn fallocate(&self, file: &File, mode: u32, offset: u64, len: u64) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Seals of `fcntl(2)` (`F_GET_SEALS`); `EINVAL` for files that have none.
+    fn seals(&self) -> Result<&AtomicU32> {
+        Err(Errno::EINVAL)
+    }
+    /// Adds seals (`F_ADD_SEALS`); `EINVAL` for files that have none, `EPERM` once sealed against it, `EBUSY`.
+    fn add_seals(&self, file: &File, seals: u32) -> Result<()> {
+        Err(Errno::EINVAL)
     }
     /// `fsync(2)`.
     fn sync(&self, file: &File, data_only: bool) -> Result<()> {
@@ -98,66 +118,299 @@ pub trait FileOps: Send + Sync {
     fn as_any(&self) -> &dyn core::any::Any;
 }
 
+/// Status flags that `F_SETFL` changes.
+const CHANGEABLE: OpenFlags = OpenFlags::APPEND
+    .union(OpenFlags::NONBLOCK)
+    .union(OpenFlags::ASYNC)
+    .union(OpenFlags::DIRECT)
+    .union(OpenFlags::NOATIME);
+
+/// Flags that act at open and are not kept.
+const OPEN_ONLY: OpenFlags = OpenFlags::CREAT
+    .union(OpenFlags::EXCL)
+    .union(OpenFlags::NOCTTY)
+    .union(OpenFlags::TRUNC)
+    .union(OpenFlags::CLOEXEC);
+
+/// How an open file counts at its inode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    None,
+    /// As one that writes.
+    Write,
+    /// As one that runs a program and forbids writing.
+    DenyWrite,
+}
+
+/// Who is signalled about the file (`F_SETOWN`, `F_SETSIG`).
+#[derive(Clone, Copy, Default)]
+pub struct Owner {
+    /// A process, or a group when negative; 0 is nobody.
+    pub pid: i32,
+    /// The signal, 0 for SIGIO.
+    pub signal: i32,
+}
+
 /// An open file description.
-pub struct File(());
+pub struct File {
+    path: Path,
+    ops: Arc<dyn FileOps>,
+    flags: AtomicU32,
+    position: AtomicU64,
+    /// Held around whatever uses the position.
+    position_lock: Mutex<()>,
+    claim: Claim,
+    owner: SpinLock<Owner>,
+    /// Whether `flock(2)` or an open file description lock was ever taken through this.
+    pub(super) locked: AtomicBool,
+}
 
 impl File {
     /// Opens `path`'s inode through `ops` (the end of every open).
-    pub fn new(_path: Path, _flags: OpenFlags, _ops: Arc<dyn FileOps>) -> Result<Arc<File>> {
-        todo!()
+    pub fn new(path: Path, flags: OpenFlags, ops: Arc<dyn FileOps>) -> Result<Arc<File>> {
+        File::with_claim(path, flags, ops, Claim::None)
     }
+
+    fn with_claim(
+        path: Path,
+        flags: OpenFlags,
+        ops: Arc<dyn FileOps>,
+        claim: Claim,
+    ) -> Result<Arc<File>> {
+        Ok(Arc::new(File {
+            path,
+            ops,
+            flags: AtomicU32::new((flags - OPEN_ONLY).bits()),
+            position: AtomicU64::new(0),
+            position_lock: Mutex::new(&class::FILE_POSITION, ()),
+            claim,
+            owner: SpinLock::new(&class::TABLE, Owner::default()),
+            locked: AtomicBool::new(false),
+        }))
+    }
+
+    /// The same for a regular file opened for writing: `ETXTBSY` while a program runs from it.
+    pub fn new_writer(path: Path, flags: OpenFlags, ops: Arc<dyn FileOps>) -> Result<Arc<File>> {
+        path.inode().writers().get_write()?;
+        File::with_claim(path, flags, ops, Claim::Write)
+    }
+
+    /// The same for a program: while it lives nobody can open the file for writing. `ETXTBSY` when somebody has.
+    pub fn new_program(path: Path, ops: Arc<dyn FileOps>) -> Result<Arc<File>> {
+        path.inode().writers().deny_write()?;
+        File::with_claim(path, OpenFlags::LARGEFILE, ops, Claim::DenyWrite)
+    }
+
     /// A file without a name in the tree (pipes, sockets, event files); `name` shows in `/proc/<pid>/fd` as `name:[ino]` or
     /// `anon_inode:name`.
-    pub fn anonymous(_name: &str, _flags: OpenFlags, _ops: Arc<dyn FileOps>) -> Result<Arc<File>> {
-        todo!()
+    pub fn anonymous(name: &str, flags: OpenFlags, ops: Arc<dyn FileOps>) -> Result<Arc<File>> {
+        File::new(super::anonymous::new_path(name), flags, ops)
     }
+
     /// Its operations.
     pub fn ops(&self) -> &Arc<dyn FileOps> {
-        todo!()
+        &self.ops
     }
     /// Where it was opened.
     pub fn path(&self) -> &Path {
-        todo!()
+        &self.path
     }
     /// Its inode.
     pub fn inode(&self) -> &Arc<Inode> {
-        todo!()
+        self.path.inode()
     }
     /// Access mode and status flags now.
     pub fn flags(&self) -> OpenFlags {
-        todo!()
+        OpenFlags::from_bits_retain(self.flags.load(Ordering::Relaxed))
     }
-    /// Changes status flags (`F_SETFL`).
-    pub fn set_flags(&self, _flags: OpenFlags) {
-        todo!()
+    /// Changes status flags (`F_SETFL`): those that can change.
+    pub fn set_flags(&self, flags: OpenFlags) {
+        let change = |old: u32| {
+            let kept = OpenFlags::from_bits_retain(old) - CHANGEABLE;
+            Some((kept | flags & CHANGEABLE).bits())
+        };
+        // The closure always gives a value.
+        let _ = self.flags.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
     }
+    /// Who is signalled.
+    pub fn owner(&self) -> Owner {
+        *self.owner.lock()
+    }
+    /// Changes who is signalled.
+    pub fn set_owner(&self, owner: Owner) {
+        *self.owner.lock() = owner;
+    }
+
+    /// The position, for code that holds its lock (directory listings, seeks).
+    pub fn position(&self) -> u64 {
+        self.position.load(Ordering::Relaxed)
+    }
+    /// Moves it, for code that holds its lock.
+    pub fn set_position(&self, position: u64) {
+        self.position.store(position, Ordering::Relaxed);
+    }
+    /// Takes the lock of the position.
+    pub fn lock_position(&self) -> MutexGuard<'_, ()> {
+        self.position_lock.lock()
+    }
+
     /// Reads at the file's position, waiting when the file is a blocking one. `EBADF` when not readable.
-    pub fn read(&self, _dst: &mut IoSink<'_>) -> Result<usize> {
-        todo!()
+    pub fn read(&self, dst: &mut IoSink<'_>) -> Result<usize> {
+        if !self.flags().readable() {
+            return Err(Errno::EBADF);
+        }
+        if !self.ops.seekable() {
+            return self.wait_for(READ_EVENTS, || self.ops.read(self, dst, &mut 0));
+        }
+        let _lock = self.position_lock.lock();
+        let mut offset = self.position();
+        let n = self.wait_for(READ_EVENTS, || self.ops.read(self, dst, &mut offset))?;
+        self.set_position(offset);
+        self.accessed();
+        Ok(n)
     }
+
     /// Writes at the file's position, waiting until all is written unless non-blocking or interrupted. `EBADF`.
-    pub fn write(&self, _src: &mut IoSource<'_>) -> Result<usize> {
-        todo!()
+    pub fn write(&self, src: &mut IoSource<'_>) -> Result<usize> {
+        if !self.flags().writable() {
+            return Err(Errno::EBADF);
+        }
+        if !self.ops.seekable() {
+            return self.write_stream(src);
+        }
+        let _lock = self.position_lock.lock();
+        let mut offset = self.position();
+        self.limit_growth(src, offset)?;
+        let n = self.wait_for(WRITE_EVENTS, || self.ops.write(self, src, &mut offset))?;
+        self.set_position(offset);
+        Ok(n)
     }
+
+    /// Streams take what they have room for; the rest waits.
+    fn write_stream(&self, src: &mut IoSource<'_>) -> Result<usize> {
+        let mut done = 0;
+        loop {
+            match self.wait_for(WRITE_EVENTS, || self.ops.write(self, src, &mut 0)) {
+                Ok(0) => return Ok(done),
+                Ok(n) => done += n,
+                Err(_) if done > 0 => return Ok(done),
+                Err(errno) => return Err(errno),
+            }
+            if src.remaining() == 0 {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Runs `f` on the file's position, with its lock held, and keeps where `f` leaves it.
+    pub fn with_position<R>(&self, f: impl FnOnce(&mut u64) -> R) -> R {
+        let _lock = self.position_lock.lock();
+        let mut offset = self.position();
+        let result = f(&mut offset);
+        self.set_position(offset);
+        result
+    }
+
+    /// The same on a position of the caller's, where there is one.
+    pub fn with_offset<R>(&self, offset: Option<&mut u64>, f: impl FnOnce(&mut u64) -> R) -> R {
+        match offset {
+            Some(offset) => f(offset),
+            None => self.with_position(f),
+        }
+    }
+
     /// `pread(2)`.
-    pub fn read_at(&self, _dst: &mut IoSink<'_>, _offset: u64) -> Result<usize> {
-        todo!()
+    pub fn read_at(&self, dst: &mut IoSink<'_>, mut offset: u64) -> Result<usize> {
+        self.check_positioned()?;
+        if !self.flags().readable() {
+            return Err(Errno::EBADF);
+        }
+        let n = self.wait_for(READ_EVENTS, || self.ops.read(self, dst, &mut offset))?;
+        self.accessed();
+        Ok(n)
     }
+
     /// `pwrite(2)`.
-    pub fn write_at(&self, _src: &mut IoSource<'_>, _offset: u64) -> Result<usize> {
-        todo!()
+    pub fn write_at(&self, src: &mut IoSource<'_>, mut offset: u64) -> Result<usize> {
+        self.check_positioned()?;
+        if !self.flags().writable() {
+            return Err(Errno::EBADF);
+        }
+        self.limit_growth(src, offset)?;
+        self.wait_for(WRITE_EVENTS, || self.ops.write(self, src, &mut offset))
     }
+
+    fn check_positioned(&self) -> Result<()> {
+        if self.ops.seekable() { Ok(()) } else { Err(Errno::ESPIPE) }
+    }
+
+    /// Bounds a write by `RLIMIT_FSIZE` (`EFBIG` and SIGXFSZ beyond it) and by the file's own limit.
+    fn limit_growth(&self, src: &mut IoSource<'_>, mut offset: u64) -> Result<()> {
+        if self.inode().file_type() != FileType::Regular || src.remaining() == 0 {
+            return Ok(());
+        }
+        if self.flags().contains(OpenFlags::APPEND) {
+            offset = self.inode().metadata()?.size;
+        }
+        let end = super::check_file_size_limit(offset)?.min(self.ops.max_size());
+        if offset >= end {
+            return Err(Errno::EFBIG);
+        }
+        src.limit(usize::try_from(end - offset).unwrap_or(usize::MAX));
+        Ok(())
+    }
+
+    /// Notes the access time, where the mount and the file's flags want it.
+    pub fn accessed(&self) {
+        if !self.flags().contains(OpenFlags::NOATIME) {
+            super::times::accessed(&self.path);
+        }
+    }
+
     /// Runs a try operation until it no longer says `EAGAIN`, sleeping on the file's queues for `events`;
     /// at once when the file is non-blocking.
     pub fn wait_for<R>(
         &self,
         _events: PollEvents,
-        _attempt: impl FnMut() -> Result<R>,
+        mut attempt: impl FnMut() -> Result<R>,
     ) -> Result<R> {
-        todo!()
+        let first = attempt();
+        if !matches!(first, Err(Errno::EAGAIN)) || self.flags().contains(OpenFlags::NONBLOCK) {
+            return first;
+        }
+        // Register first, look again after: no wake-up is lost between the two.
+        let mut table = PollTable::for_current();
+        self.ops.poll(self, &mut table);
+        table.stop_registering();
+        loop {
+            let result = attempt();
+            if !matches!(result, Err(Errno::EAGAIN)) {
+                return result;
+            }
+            table.wait(None)?;
+        }
     }
+
     /// Events now, with registration.
-    pub fn poll(&self, _table: &mut PollTable) -> PollEvents {
-        todo!()
+    pub fn poll(&self, table: &mut PollTable) -> PollEvents {
+        self.ops.poll(self, table)
+    }
+}
+
+const READ_EVENTS: PollEvents = PollEvents::IN.union(PollEvents::RDNORM);
+const WRITE_EVENTS: PollEvents = PollEvents::OUT.union(PollEvents::WRNORM);
+
+impl Drop for File {
+    fn drop(&mut self) {
+        if self.locked.load(Ordering::Relaxed) {
+            super::locks::release_file(self);
+        }
+        let ops = self.ops.clone();
+        ops.release(self);
+        match self.claim {
+            Claim::None => {}
+            Claim::Write => self.inode().writers().put_write(),
+            Claim::DenyWrite => self.inode().writers().allow_write(),
+        }
     }
 }

@@ -38,6 +38,17 @@ pub struct Inode {
     attachment: Once<Arc<dyn Any + Send + Sync>>,
 }
 
+/// What of a directory may be kept in the dentry cache.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NameCaching {
+    /// Names found, and that a name was not found: the directory changes only through the VFS.
+    All,
+    /// Names found: the kernel adds names on its own, and removes none.
+    Found,
+    /// Nothing: names come and go on their own (procfs).
+    Never,
+}
+
 /// Receives directory entries; `Err(EINVAL)`-free: returns false when full.
 pub trait DirSink {
     /// One entry. `next` is the position after it.
@@ -52,9 +63,9 @@ pub trait InodeOps: Send + Sync {
     fn lookup(&self, dir: &Inode, name: &[u8]) -> Result<Arc<Inode>> {
         Err(Errno::ENOTDIR)
     }
-    /// Whether a found or missing name may be kept in the dentry cache (procfs says no).
-    fn cacheable(&self) -> bool {
-        true
+    /// What of this directory may be kept in the dentry cache.
+    fn name_caching(&self) -> NameCaching {
+        NameCaching::All
     }
     /// Makes a regular file, directory, device, fifo or socket.
     fn create(

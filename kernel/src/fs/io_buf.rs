@@ -91,6 +91,8 @@ pub struct IoSink<'a> {
 enum Source<'a> {
     User(UserCursor<'a>),
     Kernel(&'a [u8]),
+    /// A page and where its bytes go on.
+    Frame(&'a Frame, usize),
 }
 
 /// Where a write gets its bytes. A clone reads the same bytes again.
@@ -196,6 +198,11 @@ impl<'a> IoSource<'a> {
     pub fn kernel(buf: &'a [u8]) -> IoSource<'a> {
         IoSource { origin: Source::Kernel(buf), remaining: buf.len() }
     }
+    /// `len` bytes of a page from `offset` on (splice, sendfile); together at most a page.
+    pub fn frame(frame: &'a Frame, offset: usize, len: usize) -> IoSource<'a> {
+        debug_assert!(offset + len <= PAGE_SIZE);
+        IoSource { origin: Source::Frame(frame, offset), remaining: len }
+    }
     /// Bytes left.
     pub fn remaining(&self) -> usize {
         self.remaining
@@ -217,6 +224,11 @@ impl<'a> IoSource<'a> {
                 *buf = rest;
                 len
             }
+            Source::Frame(frame, offset) => {
+                frame.read(*offset, &mut dst[..len]);
+                *offset += len;
+                len
+            }
         };
         self.remaining -= done;
         Ok(done)
@@ -233,6 +245,11 @@ impl<'a> IoSource<'a> {
                 *buf = rest;
                 len
             }
+            Source::Frame(from, at) => {
+                frame.copy_from_frame(offset, from, *at, len);
+                *at += len;
+                len
+            }
         };
         self.remaining -= done;
         Ok(done)
@@ -243,6 +260,7 @@ impl<'a> IoSource<'a> {
         match &mut self.origin {
             Source::User(cursor) => cursor.skip(len),
             Source::Kernel(buf) => *buf = &buf[len..],
+            Source::Frame(_, offset) => *offset += len,
         }
         self.remaining -= len;
     }

@@ -25,6 +25,10 @@ pub trait FileSystem: Send + Sync {
     fn stat(&self) -> Result<StatFs>;
     /// Options for `/proc/mounts` besides the mount's own.
     fn show_options(&self, _out: &mut String) {}
+    /// Changes options (`MS_REMOUNT`).
+    fn reconfigure(&self, _data: &[u8]) -> Result<()> {
+        Ok(())
+    }
     /// Writes everything back.
     fn sync(&self) -> Result<()> {
         Ok(())

@@ -133,6 +133,41 @@ pub fn sendfile(output: &File, input: &File, offset: &mut u64, count: usize) -> 
     Ok(done)
 }
 
+/// Copies a range between regular files (`copy_file_range(2)`); `EINVAL` when it overlaps itself.
+pub fn copy_range(
+    input: &File,
+    from: &mut u64,
+    output: &File,
+    to: &mut u64,
+    count: usize,
+) -> Result<usize> {
+    let overlaps = from.abs_diff(*to) < count as u64;
+    if overlaps && Arc::ptr_eq(input.inode(), output.inode()) {
+        return Err(Errno::EINVAL);
+    }
+    let mut pages = FilePages::new(input, *from)?;
+    let mut done = 0;
+    while done < count {
+        let (frame, within, len) = match pages.next(count - done) {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
+            Err(errno) => return progress(done, errno),
+        };
+        match output.write_at(&mut IoSource::frame(&frame, within, len), *to) {
+            Ok(n) => {
+                done += n;
+                *from += n as u64;
+                *to += n as u64;
+                if n < len {
+                    break;
+                }
+            }
+            Err(errno) => return progress(done, errno),
+        }
+    }
+    Ok(done)
+}
+
 fn blocking_of(file: &File) -> Blocking {
     if file.flags().contains(OpenFlags::NONBLOCK) { Blocking::No } else { Blocking::Yes }
 }

@@ -7,7 +7,7 @@
 
 use super::{
     DeviceId, DirSink, File, FileMode, FileOps, FileSystem, FileType, Inode, InodeOps, IoSink,
-    IoSource, Metadata, OpenFlags, Path, SetAttr, inode, mount::StatFs,
+    IoSource, Metadata, NameCaching, OpenFlags, Path, SetAttr, inode, mount::StatFs,
 };
 use crate::{
     process::{Gid, Uid},
@@ -146,7 +146,8 @@ impl SyntheticFs {
         let entries =
             entries.into_iter().map(|(name, inode)| (name.as_bytes().into(), inode)).collect();
         let dir = Arc::new(StaticDir { entries: SpinLock::new(&class::TABLE, entries) });
-        (self.dynamic_dir(attributes, dir.clone()), dir)
+        let inode = self.dir_inode(attributes, dir.clone(), NameCaching::Found);
+        (inode, dir)
     }
 
     /// A directory with computed entries.
@@ -155,7 +156,18 @@ impl SyntheticFs {
         attributes: Attributes,
         dir: Arc<dyn DynamicDir>,
     ) -> Arc<Inode> {
-        self.inode(FileType::Directory, attributes, |common| Arc::new(DirNode { common, dir }))
+        self.dir_inode(attributes, dir, NameCaching::Never)
+    }
+
+    fn dir_inode(
+        self: &Arc<Self>,
+        attributes: Attributes,
+        dir: Arc<dyn DynamicDir>,
+        caching: NameCaching,
+    ) -> Arc<Inode> {
+        self.inode(FileType::Directory, attributes, |common| {
+            Arc::new(DirNode { common, caching, dir })
+        })
     }
 
     /// A read-only text file.
@@ -304,6 +316,7 @@ impl DynamicDir for StaticDir {
 
 struct DirNode {
     common: Common,
+    caching: NameCaching,
     dir: Arc<dyn DynamicDir>,
 }
 
@@ -311,8 +324,8 @@ impl InodeOps for DirNode {
     fn lookup(&self, _: &Inode, name: &[u8]) -> Result<Arc<Inode>> {
         self.dir.lookup(name)
     }
-    fn cacheable(&self) -> bool {
-        false
+    fn name_caching(&self) -> NameCaching {
+        self.caching
     }
     fn metadata(&self, inode: &Inode) -> Result<Metadata> {
         Ok(self.common.metadata(inode, 0))

@@ -1,0 +1,395 @@
+//! A tmpfs file's content: a tree of pages, sparse, and a size.
+//!
+//! Reads take no lock: they look at the size and the tree as they are. Writes, truncation and `fallocate(2)` hold the inode's
+//! lock for writing. Page faults of mappings take neither; they add pages to the tree, which settles who comes first.
+
+use super::{Options, Shared, Tmpfs, node};
+use crate::{
+    fs::{
+        File, FileMode, FileOps, InodeOps, IoSink, IoSource, OpenFlags, Path, anonymous,
+        dentry::Dentry, modify, seek,
+    },
+    mm::{Frame, PAGE_SIZE, PageIndex, PageSource},
+    process::{Gid, Uid},
+    sync::{KernelRcu, Lazy},
+};
+use abi::{Errno, Result};
+use alloc::{sync::Arc, vec::Vec};
+use core::{
+    ops::Range,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+};
+use rcu_collections::PageTree;
+
+const PAGE: u64 = PAGE_SIZE as u64;
+/// The largest size of a file (`MAX_LFS_FILESIZE`).
+const MAX_SIZE: u64 = i64::MAX as u64;
+
+const FALLOC_KEEP_SIZE: u32 = 1;
+const FALLOC_PUNCH_HOLE: u32 = 2;
+
+bitflags::bitflags! {
+    /// `F_SEAL_*`.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Seals: u32 {
+        /// No further seals.
+        const SEAL = 1;
+        /// Not smaller.
+        const SHRINK = 2;
+        /// Not larger.
+        const GROW = 4;
+        /// Not written.
+        const WRITE = 8;
+        /// Not written, but by mappings that exist.
+        const FUTURE_WRITE = 16;
+    }
+}
+
+/// The content of a regular file.
+pub struct FileBody {
+    shared: Arc<Shared>,
+    pages: PageTree<Frame, KernelRcu>,
+    size: AtomicU64,
+    seals: AtomicU32,
+}
+
+impl FileBody {
+    /// An empty file.
+    pub fn new(shared: Arc<Shared>) -> FileBody {
+        FileBody {
+            shared,
+            pages: PageTree::new(),
+            size: AtomicU64::new(0),
+            // Only memfds may be sealed; everything else starts with the seal of seals.
+            seals: AtomicU32::new(Seals::SEAL.bits()),
+        }
+    }
+    /// Its size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size.load(Ordering::Acquire)
+    }
+    /// Pages it has.
+    pub fn pages(&self) -> u64 {
+        self.pages.len() as u64
+    }
+
+    fn sealed(&self, seals: Seals) -> bool {
+        Seals::from_bits_retain(self.seals.load(Ordering::Acquire)).intersects(seals)
+    }
+
+    /// Adds a page at `index` unless there is one; the page that is there then.
+    fn add_page(&self, index: u64, frame: Frame) -> Result<Frame> {
+        self.shared.charge_pages(1)?;
+        let address = frame.addr();
+        match self.pages.get_or_insert(index, frame) {
+            Ok(there) => {
+                if there.addr() != address {
+                    self.shared.uncharge_pages(1);
+                }
+                Ok(there)
+            }
+            Err(_) => {
+                self.shared.uncharge_pages(1);
+                Err(Errno::ENOMEM)
+            }
+        }
+    }
+
+    fn page_or_zeroed(&self, index: u64) -> Result<Frame> {
+        match self.pages.get(index) {
+            Some(frame) => Ok(frame),
+            None => self.add_page(index, Frame::alloc_zeroed()?),
+        }
+    }
+
+    fn remove_pages(&self, range: Range<u64>) {
+        let removed = self.pages.remove_range(range);
+        self.shared.uncharge_pages(removed as u64);
+    }
+
+    /// Zeroes part of a page, if it is there.
+    fn zero_part(&self, at: u64, len: u64) {
+        if len > 0
+            && let Some(frame) = self.pages.get(at / PAGE)
+        {
+            frame.zero((at % PAGE) as usize, len as usize);
+        }
+    }
+
+    /// Changes the size. The inode's lock is held. `EPERM` when sealed against it, `EFBIG`.
+    pub fn resize(&self, size: u64) -> Result<()> {
+        if size > MAX_SIZE {
+            return Err(Errno::EFBIG);
+        }
+        let old = self.size();
+        if size < old && self.sealed(Seals::SHRINK) || size > old && self.sealed(Seals::GROW) {
+            return Err(Errno::EPERM);
+        }
+        self.size.store(size, Ordering::Release);
+        if size < old {
+            self.remove_pages(size.div_ceil(PAGE)..u64::MAX);
+            if !size.is_multiple_of(PAGE) {
+                self.zero_part(size, PAGE - size % PAGE);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a page of the initramfs in place. Only before anybody else sees the file.
+    pub fn adopt(&self, index: u64, frame: Frame) -> Result<()> {
+        self.add_page(index, frame).map(drop)
+    }
+
+    /// One page's part of a write; how many bytes.
+    fn write_page(&self, src: &mut IoSource<'_>, offset: u64, len: usize) -> Result<usize> {
+        let (index, start) = (offset / PAGE, (offset % PAGE) as usize);
+        if let Some(frame) = self.pages.get(index) {
+            return src.read_frame(&frame, start, len);
+        }
+        // A new page is filled before anybody can see it.
+        let frame = if len == PAGE_SIZE { Frame::alloc_uninit()? } else { Frame::alloc_zeroed()? };
+        let done = src.read_frame(&frame, start, len)?;
+        if len == PAGE_SIZE {
+            frame.zero(done, PAGE_SIZE - done);
+        }
+        let there = self.add_page(index, frame.clone())?;
+        if there.addr() != frame.addr() {
+            // A mapping faulted the page in meanwhile.
+            let mut chunk = [0; 256];
+            for at in (0..done).step_by(chunk.len()) {
+                let n = chunk.len().min(done - at);
+                frame.read(start + at, &mut chunk[..n]);
+                there.write(start + at, &chunk[..n]);
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_pages(&self, src: &mut IoSource<'_>, offset: &mut u64) -> Result<usize> {
+        let mut done = 0;
+        while src.remaining() > 0 {
+            let len = (PAGE_SIZE - (*offset % PAGE) as usize).min(src.remaining());
+            match self.write_page(src, *offset, len) {
+                Ok(n) => {
+                    done += n;
+                    *offset += n as u64;
+                    self.size.fetch_max(*offset, Ordering::Release);
+                    if n < len {
+                        break;
+                    }
+                }
+                Err(errno) if done == 0 => return Err(errno),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+}
+
+impl Drop for FileBody {
+    fn drop(&mut self) {
+        self.shared.uncharge_pages(self.pages.len() as u64);
+    }
+}
+
+/// An open file has no state beyond the file's own.
+impl FileOps for FileBody {
+    fn read(&self, _: &File, dst: &mut IoSink<'_>, offset: &mut u64) -> Result<usize> {
+        let mut done = 0;
+        while dst.remaining() > 0 {
+            // Looked at again for each page: a truncation meanwhile ends the read.
+            let left = self.size().saturating_sub(*offset);
+            let start = (*offset % PAGE) as usize;
+            let len = (PAGE_SIZE - start).min(dst.remaining()) as u64;
+            let len = len.min(left) as usize;
+            if len == 0 {
+                break;
+            }
+            let result = match self.pages.get(*offset / PAGE) {
+                Some(frame) => dst.write_frame(&frame, start, len),
+                None => dst.write_zeros(len),
+            };
+            match result {
+                Ok(n) => {
+                    done += n;
+                    *offset += n as u64;
+                    if n < len {
+                        break;
+                    }
+                }
+                Err(errno) if done == 0 => return Err(errno),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    fn write(&self, file: &File, src: &mut IoSource<'_>, offset: &mut u64) -> Result<usize> {
+        if src.remaining() == 0 {
+            return Ok(0);
+        }
+        let inode = file.inode();
+        let _lock = inode.lock().write();
+        if file.flags().contains(OpenFlags::APPEND) {
+            *offset = self.size();
+        }
+        if self.sealed(Seals::WRITE | Seals::FUTURE_WRITE) {
+            return Err(Errno::EPERM);
+        }
+        let end = offset.checked_add(src.remaining() as u64).ok_or(Errno::EFBIG)?;
+        if end > self.size() && self.sealed(Seals::GROW) {
+            // As far as the present end, if there is anything before it.
+            let room = self.size().saturating_sub(*offset);
+            if room == 0 {
+                return Err(Errno::EPERM);
+            }
+            src.limit(room as usize);
+        }
+        let node = node::of_file(file)?;
+        if let Some(mode) = modify::without_privilege(inode)?.mode {
+            node.set_mode(mode);
+        }
+        let result = self.write_pages(src, offset);
+        node.modified();
+        result
+    }
+
+    fn pollable(&self) -> bool {
+        false
+    }
+
+    fn seekable(&self) -> bool {
+        true
+    }
+
+    fn seek(&self, file: &File, offset: i64, whence: u32) -> Result<u64> {
+        if !matches!(whence, seek::SEEK_DATA | seek::SEEK_HOLE) {
+            return seek::by_size(file, offset, whence);
+        }
+        let size = self.size();
+        let from = u64::try_from(offset).ok().filter(|&from| from < size).ok_or(Errno::ENXIO)?;
+        let end = size.div_ceil(PAGE);
+        let page = match whence {
+            seek::SEEK_DATA => self.pages.next_present(from / PAGE, end).ok_or(Errno::ENXIO)?,
+            _ => self.pages.next_absent(from / PAGE, end),
+        };
+        let to = from.max(page * PAGE).min(size);
+        file.set_position(to);
+        Ok(to)
+    }
+
+    fn page_source(&self, file: &File) -> Result<Arc<dyn PageSource>> {
+        let node = node::of_file(file)?;
+        let body = node.file().ok_or(Errno::ENODEV)?;
+        Ok(body.clone())
+    }
+
+    fn fallocate(&self, file: &File, mode: u32, offset: u64, len: u64) -> Result<()> {
+        let end = offset.checked_add(len).filter(|&end| end <= MAX_SIZE).ok_or(Errno::EFBIG)?;
+        let _lock = file.inode().lock().write();
+        match mode {
+            m if m == FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE => {
+                if self.sealed(Seals::WRITE | Seals::FUTURE_WRITE) {
+                    return Err(Errno::EPERM);
+                }
+                let (first, last) = (offset.div_ceil(PAGE), end / PAGE);
+                if first <= last {
+                    self.zero_part(offset, first * PAGE - offset);
+                    self.zero_part(last * PAGE, end - last * PAGE);
+                    self.remove_pages(first..last);
+                } else {
+                    self.zero_part(offset, len);
+                }
+            }
+            0 | FALLOC_KEEP_SIZE => {
+                let grows = end > self.size();
+                if grows && mode == 0 && self.sealed(Seals::GROW) {
+                    return Err(Errno::EPERM);
+                }
+                for index in offset / PAGE..end.div_ceil(PAGE) {
+                    if self.pages.get(index).is_none() {
+                        self.page_or_zeroed(index)?;
+                    }
+                    if crate::process::signal::pending(&crate::sched::current()) {
+                        return Err(Errno::EINTR);
+                    }
+                }
+                if mode == 0 {
+                    self.size.fetch_max(end, Ordering::Release);
+                }
+            }
+            _ => return Err(Errno::EOPNOTSUPP),
+        }
+        node::of_file(file)?.modified();
+        Ok(())
+    }
+
+    fn seals(&self) -> Result<&AtomicU32> {
+        Ok(&self.seals)
+    }
+
+    fn sync(&self, _: &File, _: bool) -> Result<()> {
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn core::any::Any {
+        self
+    }
+}
+
+impl PageSource for FileBody {
+    fn page(&self, index: PageIndex, _write: bool) -> Result<Frame> {
+        let beyond = || index.0 >= self.size().div_ceil(PAGE);
+        if beyond() {
+            return Err(Errno::ENXIO);
+        }
+        let frame = self.page_or_zeroed(index.0)?;
+        if beyond() {
+            // Truncated meanwhile, perhaps before the page was added.
+            self.remove_pages(self.size().div_ceil(PAGE)..u64::MAX);
+            return Err(Errno::ENXIO);
+        }
+        Ok(frame)
+    }
+
+    fn cached_pages(
+        &self,
+        range: Range<PageIndex>,
+        sink: &mut dyn FnMut(PageIndex, Frame) -> bool,
+    ) {
+        let end = range.end.0.min(self.size().div_ceil(PAGE));
+        // The pages are collected first: the sink may do what a read-side section must not.
+        let mut found: Vec<(u64, Frame)> = Vec::new();
+        self.pages.for_each(range.start.0..end, |index, frame| {
+            found.push((index, frame.clone()));
+            true
+        });
+        for (index, frame) in found {
+            if !sink(PageIndex(index), frame) {
+                return;
+            }
+        }
+    }
+}
+
+/// Where memfds live: an instance without limits that is mounted nowhere.
+static MEMFDS: Lazy<Arc<Tmpfs>> = Lazy::new(|| {
+    let mode = FileMode(0o1777);
+    let options = Options { max_pages: 0, max_inodes: 0, mode, uid: Uid(0), gid: Gid(0) };
+    Tmpfs::new("tmpfs", options)
+});
+
+/// `memfd_create(2)`: a file without a name, shown as `/memfd:name (deleted)`.
+pub fn new_memfd(name: &[u8], sealable: bool, executable: bool) -> Result<Arc<File>> {
+    let mode = FileMode(if executable { 0o777 } else { 0o666 });
+    let who = crate::fs::current_credentials();
+    let root = node::of(&MEMFDS.root).ok_or(Errno::EINVAL)?;
+    let inode = root.create_unnamed(&MEMFDS.root, mode, false, &who)?;
+    let body = node::of(&inode).and_then(node::Node::file).cloned().ok_or(Errno::EINVAL)?;
+    if sealable {
+        body.seals.store(0, Ordering::Release);
+    }
+    let shown = [b"/memfd:", name, b" (deleted)"].concat();
+    let path = Path { mount: anonymous::mount(), dentry: Dentry::new(None, &shown, inode) };
+    File::new_writer(path, OpenFlags::RDWR | OpenFlags::LARGEFILE, body)
+}
