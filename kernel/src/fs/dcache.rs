@@ -75,11 +75,8 @@ pub fn add(parent: &Arc<Dentry>, name: &[u8], inode: Arc<Inode>) -> Arc<Dentry> 
 pub fn add_found(parent: &Arc<Dentry>, name: &[u8], inode: Arc<Inode>) -> Arc<Dentry> {
     let place = Arc::new(Place { parent: Some(parent.clone()), name: name.into() });
     let dentry = Dentry::at(place.clone(), inode);
-    let fresh = Arc::new(Entry {
-        place,
-        dentry: Some(dentry.clone()),
-        referenced: AtomicBool::new(true),
-    });
+    let fresh =
+        Arc::new(Entry { place, dentry: Some(dentry.clone()), referenced: AtomicBool::new(true) });
     let matches = |entry: &Arc<Entry>| entry.is(parent, name);
     let kept = TABLE.get_or_insert(hash(parent, name), matches, fresh);
     trim();
@@ -102,8 +99,7 @@ pub fn add_moved(place: Arc<Place>, dentry: Arc<Dentry>) {
 fn insert(place: Arc<Place>, dentry: Option<Arc<Dentry>>) {
     let Some(parent) = place.parent.clone() else { return };
     let hash = hash(&parent, &place.name);
-    let entry =
-        Arc::new(Entry { place: place.clone(), dentry, referenced: AtomicBool::new(true) });
+    let entry = Arc::new(Entry { place: place.clone(), dentry, referenced: AtomicBool::new(true) });
     TABLE.replace(hash, |entry| entry.is(&parent, &place.name), entry);
     trim();
 }
@@ -153,4 +149,3 @@ fn sweep() -> usize {
         entry.dentry.as_ref().is_some_and(|dentry| !dentry.evict())
     })
 }
-

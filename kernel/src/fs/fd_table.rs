@@ -5,11 +5,7 @@
 //! Lock: the map's own, a leaf. Files are dropped outside of it.
 
 use super::{File, OpenFlags};
-use crate::{
-    process::Resource,
-    sched,
-    sync::KernelRcu,
-};
+use crate::{process::Resource, sched, sync::KernelRcu};
 use abi::{Errno, Result};
 use alloc::{sync::Arc, vec::Vec};
 use core::ops::Deref;
@@ -125,7 +121,8 @@ impl FdTable {
         if fd >= limit() {
             return Err(Errno::EBADF);
         }
-        let old = self.map.place(fd, file, cloexec).map_err(|why| why.map_or(Errno::EBUSY, full))?;
+        let old =
+            self.map.place(fd, file, cloexec).map_err(|why| why.map_or(Errno::EBUSY, full))?;
         if let Some(old) = old {
             // dup2(2): errors of the implied close are lost.
             let _ = self.finish_close(&old);

@@ -186,9 +186,5 @@ impl Unpacker<'_> {
 
 /// Makes room for an entry that replaces another.
 fn remove(dir: &Inode, name: &[u8], old: &Arc<Inode>) -> Result<()> {
-    if old.is_dir() {
-        dir.ops().rmdir(dir, name, old)
-    } else {
-        dir.ops().unlink(dir, name, old)
-    }
+    if old.is_dir() { dir.ops().rmdir(dir, name, old) } else { dir.ops().unlink(dir, name, old) }
 }

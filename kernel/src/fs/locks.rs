@@ -186,7 +186,7 @@ impl FileLocks {
         if had {
             self.changed.wake_all();
         }
-        let mut attempt = || {
+        let attempt = || {
             let mut lists = self.lists.lock();
             let blocked = lists.whole.iter().any(|&(who, _, have)| {
                 who != owner && (have == LockKind::Exclusive || kind == LockKind::Exclusive)
@@ -233,7 +233,8 @@ fn replace_range(records: &mut Vec<RecordLock>, range: &RecordLock, insert: bool
     let mut kept = Vec::with_capacity(records.len() + 2);
     let mut new = *range;
     for lock in records.drain(..) {
-        let touches = lock.start <= new.end.saturating_add(1) && new.start <= lock.end.saturating_add(1);
+        let touches =
+            lock.start <= new.end.saturating_add(1) && new.start <= lock.end.saturating_add(1);
         if lock.owner == range.owner && insert && lock.kind == range.kind && touches {
             new.start = new.start.min(lock.start);
             new.end = new.end.max(lock.end);

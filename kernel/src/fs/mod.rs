@@ -37,6 +37,7 @@ pub mod poll;
 pub mod rename;
 mod rename_lock;
 pub mod seek;
+pub mod splice;
 pub mod synthetic;
 pub mod times;
 pub mod tmpfs;

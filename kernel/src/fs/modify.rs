@@ -296,10 +296,7 @@ pub fn change_times(path: &Path, atime: NewTime, mtime: NewTime) -> Result<()> {
         NewTime::Keep => None,
         NewTime::At(time) => Some(time),
     };
-    set_attr(
-        path,
-        &SetAttr { atime: time(atime), mtime: time(mtime), ..SetAttr::default() },
-    )
+    set_attr(path, &SetAttr { atime: time(atime), mtime: time(mtime), ..SetAttr::default() })
 }
 
 /// `truncate(2)`.

@@ -22,7 +22,8 @@ static HASH: Lazy<RcuHash<Arc<Attached>, KernelRcu>> = Lazy::new(|| RcuHash::new
 static ROOT: Once<Arc<Mount>> = Once::new();
 
 fn key(mount: &Mount, dentry: &Dentry) -> u64 {
-    let word = core::ptr::from_ref(mount) as u64 ^ (core::ptr::from_ref(dentry) as u64).rotate_left(17);
+    let word =
+        core::ptr::from_ref(mount) as u64 ^ (core::ptr::from_ref(dentry) as u64).rotate_left(17);
     word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20
 }
 
@@ -276,4 +277,3 @@ pub fn pivot_root(new: &Path, put_old: &Path, root: &Path) -> Result<()> {
     list.push(new_mount.clone());
     Ok(())
 }
-

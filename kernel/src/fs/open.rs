@@ -3,8 +3,8 @@
 //! Locks: a directory's for writing while a name is made in it.
 
 use super::{
-    Dentry, File, FileMode, FileOps, FileType, OpenFlags, Path, SetAttr, context, dcache,
-    inode, modify,
+    Dentry, File, FileMode, FileOps, FileType, OpenFlags, Path, SetAttr, context, dcache, inode,
+    modify,
     mount::MountFlags,
     permission::{self, Access},
     pipe,
@@ -63,12 +63,7 @@ enum Fresh {
     Yes,
 }
 
-fn open_or_create(
-    base: i32,
-    name: &[u8],
-    how: &OpenHow,
-    lookup: LookupFlags,
-) -> Result<Arc<File>> {
+fn open_or_create(base: i32, name: &[u8], how: &OpenHow, lookup: LookupFlags) -> Result<Arc<File>> {
     let mut walk = walk::Walk::new(base, name, lookup - LookupFlags::DIRECTORY)?;
     loop {
         let (component, slashes) = match walk.run(Want::Parent)? {
@@ -91,8 +86,7 @@ fn open_or_create(
             return Err(Errno::EEXIST);
         }
         let path = walk.cross(path)?;
-        if path.inode().file_type() == FileType::Symlink
-            && !how.flags.contains(OpenFlags::NOFOLLOW)
+        if path.inode().file_type() == FileType::Symlink && !how.flags.contains(OpenFlags::NOFOLLOW)
         {
             walk.follow(&path)?;
             continue;
@@ -256,11 +250,7 @@ pub fn open_exec_path(path: Path) -> Result<Arc<File>> {
 struct PathOnly;
 
 impl FileOps for PathOnly {
-    fn poll(
-        &self,
-        _: &File,
-        _: &mut crate::sync::PollTable,
-    ) -> crate::sync::PollEvents {
+    fn poll(&self, _: &File, _: &mut crate::sync::PollTable) -> crate::sync::PollEvents {
         crate::sync::PollEvents::NVAL
     }
     fn as_any(&self) -> &dyn core::any::Any {

@@ -53,10 +53,8 @@ pub fn check_ownership(
 /// The check with what the mount forbids: writing to a read-only file system (not to its devices and pipes), `EROFS`.
 pub fn check_path(path: &Path, who: &Credentials, access: Access) -> Result<()> {
     let inode = path.inode();
-    let content = matches!(
-        inode.file_type(),
-        FileType::Regular | FileType::Directory | FileType::Symlink
-    );
+    let content =
+        matches!(inode.file_type(), FileType::Regular | FileType::Directory | FileType::Symlink);
     if access.contains(Access::WRITE) && content && path.mount.superblock().is_read_only() {
         return Err(Errno::EROFS);
     }
@@ -72,6 +70,11 @@ pub fn check_path(path: &Path, who: &Credentials, access: Access) -> Result<()> 
 /// Whether `who` owns the inode, or acts as if.
 pub fn owner_or_capable(owner: &Ownership, who: &Credentials) -> bool {
     owner.uid == who.fsuid || who.has(Capability::Fowner)
+}
+
+/// The same for an inode.
+pub fn is_owner(inode: &Inode, who: &Credentials) -> Result<bool> {
+    Ok(owner_or_capable(&inode.ownership()?, who))
 }
 
 /// Whether the sticky directory `dir` keeps `who` from removing `victim`.

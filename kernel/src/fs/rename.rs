@@ -61,13 +61,7 @@ fn lock_both<'a>(a: &'a Path, b: &'a Path) -> Locked<'a> {
 }
 
 /// Renames `old` to `new`.
-pub fn rename(
-    old_base: i32,
-    old: &[u8],
-    new_base: i32,
-    new: &[u8],
-    target: Target,
-) -> Result<()> {
+pub fn rename(old_base: i32, old: &[u8], new_base: i32, new: &[u8], target: Target) -> Result<()> {
     let (old_dir, old_last) = walk::lookup_parent(old_base, old, LookupFlags::empty())?;
     let (new_dir, new_last) = walk::lookup_parent(new_base, new, LookupFlags::empty())?;
     if !Arc::ptr_eq(&old_dir.mount, &new_dir.mount) {

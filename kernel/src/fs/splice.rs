@@ -185,12 +185,7 @@ pub struct End<'a> {
 }
 
 /// `splice(2)`: moves up to `count` bytes; at least one end is a pipe (`EINVAL`).
-pub fn splice(
-    input: End<'_>,
-    output: End<'_>,
-    count: usize,
-    blocking: Blocking,
-) -> Result<usize> {
+pub fn splice(input: End<'_>, output: End<'_>, count: usize, blocking: Blocking) -> Result<usize> {
     check_directions(input.file, output.file)?;
     let blocking_for = |file: &File| match blocking {
         Blocking::No => Blocking::No,
@@ -235,12 +230,7 @@ pub fn splice(
 }
 
 /// Page-cache pages become buffers of the pipe. Waits only for the first.
-fn file_to_pipe(
-    input: &File,
-    offset: &mut u64,
-    to: &PipeSide<'_>,
-    count: usize,
-) -> Result<usize> {
+fn file_to_pipe(input: &File, offset: &mut u64, to: &PipeSide<'_>, count: usize) -> Result<usize> {
     let mut pages = FilePages::new(input, *offset).map_err(|_| Errno::EINVAL)?;
     let mut done = 0;
     while done < count {

@@ -2,8 +2,14 @@
 //!
 //! Lock: each store's, a leaf.
 
-use super::{FileMode, FileType, Path, permission::{self, Access}};
-use crate::{process::{Capability, Credentials}, sync::{SpinLock, class}};
+use super::{
+    FileMode, FileType, Path,
+    permission::{self, Access},
+};
+use crate::{
+    process::{Capability, Credentials},
+    sync::{SpinLock, class},
+};
 use abi::{Errno, Result};
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 

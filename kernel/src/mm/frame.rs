@@ -156,13 +156,17 @@ impl Frame {
     }
 }
 
-// SAFETY: (owner's argument)
+// SAFETY: the word is the frame's number; making it and taking it back leaves the count alone. Counts are atomic, so a copy may be
+// cloned from any thread.
 unsafe impl rcu_collections::Word for Frame {
     fn into_word(self) -> core::num::NonZeroUsize {
-        todo!()
+        let number = core::num::NonZeroUsize::MIN.saturating_add(self.0.get() as usize - 1);
+        core::mem::forget(self);
+        number
     }
-    unsafe fn from_word(_word: core::num::NonZeroUsize) -> Frame {
-        todo!()
+    unsafe fn from_word(word: core::num::NonZeroUsize) -> Frame {
+        // Only numbers that `into_word` widened come here.
+        Frame(NonZeroU32::try_from(word).unwrap_or(NonZeroU32::MIN))
     }
 }
 

@@ -58,7 +58,6 @@ classes! {
     PAGE = 60 nests;
     /// A pipe or socket buffer.
     PIPE = 70 nests;
-    PIPE = 70;
     /// The entries of a directory that lives in memory.
     DIRECTORY_ENTRIES = 74;
     /// Descriptor table writers.

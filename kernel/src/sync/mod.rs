@@ -4,9 +4,9 @@
 //! documented order (docs/locking.md); a debug build checks the order at run time.
 
 pub mod class;
+mod collections;
 pub mod current;
 pub mod lock_order;
-mod collections;
 mod mutex;
 mod per_cpu;
 pub mod poll;
@@ -20,8 +20,8 @@ mod wait_queue;
 mod waiters;
 
 pub use class::LockClass;
-pub use current::Current;
 pub use collections::KernelRcu;
+pub use current::Current;
 pub use mutex::{Mutex, MutexGuard};
 pub(crate) use per_cpu::per_cpu;
 pub use per_cpu::{PerCpu, PreemptGuard, padded};

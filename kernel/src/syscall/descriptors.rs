@@ -13,7 +13,6 @@ use crate::{
     sched,
 };
 use abi::{Errno, Result};
-use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -67,7 +66,7 @@ fn dup(args: &[usize; 6]) -> Result<usize> {
 fn duplicate(fd: usize, from: u32, cloexec: bool) -> Result<usize> {
     let current = sched::current();
     let files = current.files.borrow();
-    let file = Arc::clone(&files.get_any(fd as i32)?);
+    let file = (*files.get_any(fd as i32)?).clone();
     Ok(files.install(file, cloexec, from)?.0 as usize)
 }
 
@@ -92,7 +91,7 @@ fn dup3(args: &[usize; 6]) -> Result<usize> {
 fn place(from: usize, to: usize, cloexec: bool) -> Result<usize> {
     let current = sched::current();
     let files = current.files.borrow();
-    let file = Arc::clone(&files.get_any(from as i32)?);
+    let file = (*files.get_any(from as i32)?).clone();
     files.place(file, to as i32, cloexec)?;
     Ok(to as i32 as usize)
 }

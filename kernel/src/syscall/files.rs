@@ -104,16 +104,12 @@ fn read_iovec(addr: usize, count: usize) -> Result<Vec<(UserAddr, usize)>> {
 
 /// `readv(2)`.
 fn readv(args: &[usize; 6]) -> Result<usize> {
-    with_file(args[0], |file| {
-        file.read(&mut IoSink::user_vec(&read_iovec(args[1], args[2])?))
-    })
+    with_file(args[0], |file| file.read(&mut IoSink::user_vec(&read_iovec(args[1], args[2])?)))
 }
 
 /// `writev(2)`.
 fn writev(args: &[usize; 6]) -> Result<usize> {
-    with_file(args[0], |file| {
-        file.write(&mut IoSource::user_vec(&read_iovec(args[1], args[2])?))
-    })
+    with_file(args[0], |file| file.write(&mut IoSource::user_vec(&read_iovec(args[1], args[2])?)))
 }
 
 /// `preadv(2)`.

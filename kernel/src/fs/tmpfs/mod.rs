@@ -159,11 +159,7 @@ impl Tmpfs {
             next_ino: AtomicU64::new(1),
         });
         Arc::new_cyclic(|weak: &alloc::sync::Weak<Tmpfs>| {
-            let owner = super::Ownership {
-                mode: options.mode,
-                uid: options.uid,
-                gid: options.gid,
-            };
+            let owner = super::Ownership { mode: options.mode, uid: options.uid, gid: options.gid };
             let root = node::new_inode(
                 weak.clone(),
                 &shared,
@@ -274,4 +270,3 @@ pub fn register() {
     mount::register(Arc::new(TmpfsType("tmpfs")));
     mount::register(Arc::new(TmpfsType("ramfs")));
 }
-

@@ -7,7 +7,7 @@ use crate::{
         OpenFlags, Ownership, SetAttr, permission, times, xattr::XattrStore,
     },
     mm::PAGE_SIZE,
-    process::Credentials,
+    process::{Credentials, Gid, Uid},
     sync::{Once, SeqLock},
     time::{self, Timespec},
 };
@@ -18,17 +18,20 @@ use alloc::{
     vec::Vec,
 };
 use core::sync::atomic::{AtomicBool, Ordering};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What `st_size` of a directory counts for each entry, as on Linux.
 pub const DIRENT_SIZE: u64 = 20;
 /// A longer target of a symbolic link takes a page.
 const SHORT_LINK: usize = 128;
 
-#[derive(Clone, Copy)]
+/// Plain numbers, as the sequence lock wants them.
+#[repr(C)]
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 struct Attributes {
-    mode: FileMode,
-    uid: crate::process::Uid,
-    gid: crate::process::Gid,
+    mode: u32,
+    uid: u32,
+    gid: u32,
     nlink: u32,
     atime: Timespec,
     mtime: Timespec,
@@ -82,20 +85,23 @@ pub fn new_inode(
     let node = Node {
         shared: shared.clone(),
         fs: fs.clone(),
-        attributes: SeqLock::new(Attributes {
-            mode: owner.mode,
-            uid: owner.uid,
-            gid: owner.gid,
-            nlink: if kind == FileType::Directory { 2 } else { 1 },
-            atime: now,
-            mtime: now,
-            ctime: now,
-        }),
+        attributes: SeqLock::zeroed(),
         created: now,
         body,
         xattrs: Once::new(),
         linkable: AtomicBool::new(true),
     };
+    node.attributes.update(|attributes| {
+        *attributes = Attributes {
+            mode: owner.mode.0.into(),
+            uid: owner.uid.0,
+            gid: owner.gid.0,
+            nlink: if kind == FileType::Directory { 2 } else { 1 },
+            atime: now,
+            mtime: now,
+            ctime: now,
+        };
+    });
     let ino = shared.next_ino.fetch_add(1, Ordering::Relaxed);
     let fs: Weak<dyn FileSystem> = fs;
     Inode::with_weak(fs, ino, kind, Arc::new(node))
@@ -147,7 +153,7 @@ impl Node {
 
     /// Sets the mode while nobody else sees the inode, or because a write takes set-id bits away.
     pub fn set_mode(&self, mode: FileMode) {
-        self.attributes.update(|attributes| attributes.mode = mode);
+        self.attributes.update(|attributes| attributes.mode = mode.0.into());
     }
 
     fn new_child(
@@ -332,10 +338,10 @@ impl InodeOps for Node {
             dev: self.shared.device,
             ino: inode.ino(),
             file_type: inode.file_type(),
-            mode: attributes.mode,
+            mode: FileMode::from_raw(attributes.mode),
             nlink: attributes.nlink,
-            uid: attributes.uid,
-            gid: attributes.gid,
+            uid: Uid(attributes.uid),
+            gid: Gid(attributes.gid),
             rdev: match self.body {
                 Body::Special(device) => device,
                 _ => DeviceId::default(),
@@ -352,7 +358,7 @@ impl InodeOps for Node {
 
     fn ownership(&self, _: &Inode) -> Result<Ownership> {
         let Attributes { mode, uid, gid, .. } = self.attributes.read();
-        Ok(Ownership { mode, uid, gid })
+        Ok(Ownership { mode: FileMode::from_raw(mode), uid: Uid(uid), gid: Gid(gid) })
     }
 
     fn accessed(&self, _: &Inode) {
@@ -372,9 +378,9 @@ impl InodeOps for Node {
         }
         let now = time::realtime();
         self.attributes.update(|attributes| {
-            attributes.mode = change.mode.unwrap_or(attributes.mode);
-            attributes.uid = change.uid.unwrap_or(attributes.uid);
-            attributes.gid = change.gid.unwrap_or(attributes.gid);
+            attributes.mode = change.mode.map_or(attributes.mode, |mode| mode.0.into());
+            attributes.uid = change.uid.map_or(attributes.uid, |uid| uid.0);
+            attributes.gid = change.gid.map_or(attributes.gid, |gid| gid.0);
             attributes.atime = change.atime.unwrap_or(attributes.atime);
             attributes.mtime = change.mtime.unwrap_or(attributes.mtime);
             attributes.ctime = now;

@@ -29,7 +29,7 @@ pub fn lookup(base: i32, name: &[u8], flags: LookupFlags) -> Result<Option<Path>
         return Ok(None);
     }
     let current = sched::current();
-    let Some(context) = current.fs.load_if_owner() else { return Ok(None) };
+    let Some(context) = current.fs.try_borrow() else { return Ok(None) };
     let sequence = rename_lock::read_begin();
     let guard = rcu::read();
     let who = current.credentials.get(&guard);
