@@ -30,7 +30,7 @@ pub mod user;
 
 pub use address_space::{
     AddressSpace, Advice, Layout, LockMode, MapKind, MapRequest, MmapFlags, PageSource, Prot,
-    RemapFlags, Usage, activate_kernel, current_space,
+    RemapFlags, Usage, activate_kernel, barrier_everywhere, current_space,
 };
 pub use boot::{RegionUse, init_early};
 pub use frame::Frame;

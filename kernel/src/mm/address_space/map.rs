@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     mm::{PAGE_SIZE, USER_END, UserAddr, node, stats::Counter},
-    process::{Capability, Resource},
+    process::{self, Capability, Resource},
     sched,
 };
 use abi::{Errno, Result};
@@ -65,7 +65,7 @@ pub(super) fn limit_pages(resource: Resource) -> usize {
 }
 
 pub(super) fn may_lock_any() -> bool {
-    sched::current().credentials.load().has(Capability::IpcLock)
+    process::capable(Capability::IpcLock)
 }
 
 /// Promises `pages` to somebody. By Linux's heuristic: only what could never be had is refused.
@@ -381,7 +381,7 @@ fn check_fixed(addr: usize, len: usize) -> Result<usize> {
     if !addr.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }
-    let privileged = || sched::current().credentials.load().has(Capability::SysRawio);
+    let privileged = || process::capable(Capability::SysRawio);
     if addr < MMAP_MIN_ADDR && !privileged() {
         return Err(Errno::EPERM);
     }

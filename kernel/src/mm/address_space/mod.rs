@@ -9,6 +9,7 @@
 //! | `advise`, `lock` | `madvise`, `msync`, `mincore`; the `mlock` family |
 //! | `fork` | the copy-on-write copy |
 //! | `remote` | access from elsewhere, futex keys |
+//! | `barrier` | `membarrier` |
 //! | `show` | `/proc/<pid>/maps` and sizes |
 //! | `shmem` | the object behind shared anonymous memory |
 //!
@@ -17,6 +18,7 @@
 //! what a change removes is handed out and dropped after.
 
 mod advise;
+mod barrier;
 mod change;
 mod fork;
 mod lock;
@@ -30,6 +32,7 @@ mod tlb;
 pub(super) mod vma;
 
 pub use advise::Advice;
+pub use barrier::barrier_everywhere;
 pub use lock::LockMode;
 pub use remap::RemapFlags;
 pub use remote::current_space;
@@ -47,7 +50,7 @@ use abi::Result;
 use alloc::{sync::Arc, vec::Vec};
 use core::{
     ops::Range,
-    sync::atomic::{AtomicIsize, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
 };
 use tables::Tables;
 use vma::{Vma, VmaFlags};
@@ -153,6 +156,8 @@ pub struct AddressSpace {
     cpus: AtomicU64,
     rss: Rss,
     layout: SpinLock<Layout>,
+    /// `membarrier(2)` was announced.
+    barrier_registered: AtomicBool,
 }
 
 /// Resident pages. Signed: a page may be seen to go before it is seen to come.
@@ -225,6 +230,7 @@ impl AddressSpace {
             cpus: AtomicU64::new(0),
             rss: Rss::default(),
             layout: SpinLock::new(&class::PAGE, Layout::default()),
+            barrier_registered: AtomicBool::new(false),
         })
     }
 
