@@ -18,6 +18,16 @@ export OPTIONFLAGS
 unset SKIP
 export SKIP
 
+# Runs a command for at most $limit seconds, in a session of its own that ends with it.
+limited() {
+	setsid timeout -k 5 "$limit" "$@" </dev/null &
+	session=$!
+	wait $session
+	code=$?
+	kill -9 -$session
+	return $code
+} 2>/dev/null
+
 enabled() {
 	! grep -q "^# $1 is not set\$" "$bindir/.config"
 }
@@ -31,7 +41,12 @@ old_style() {
 	done
 	rm -rf ".tmpdir.$applet"
 	mkdir ".tmpdir.$applet"
-	if (cd ".tmpdir.$applet" && d=$tsdir PATH=$bindir:$PATH timeout -k 5 "$limit" sh -x -e "$script") >.old-style.txt 2>&1 </dev/null
+	if (
+		cd ".tmpdir.$applet" || exit
+		d=$tsdir PATH=$bindir:$PATH
+		export d PATH
+		limited sh -x -e "$script" >../.old-style.txt 2>&1
+	)
 	then
 		echo "PASS: $name"
 	else
@@ -51,7 +66,7 @@ shell_tests() {
 	for script in *.tests; do
 		name=${script%.tests}
 		[ -x "$script" ] && [ -f "$name.right" ] || continue
-		timeout -k 5 "$limit" "$THIS_SH" "./$script" >"$name.xx" 2>&1 </dev/null
+		limited "$THIS_SH" "./$script" >"$name.xx" 2>&1
 		status=$?
 		sed -i -e "/: invalid option /s:'::g" "$name.xx"
 		if [ $status = 77 ]; then
@@ -79,7 +94,7 @@ for applet; do
 	done
 	if [ -f "$applet.tests" ]; then
 		echo "APPLET: $applet"
-		PATH=$links:$tsdir:$bindir:$PATH timeout -k 5 "$limit" "$tsdir/$applet.tests" </dev/null 2>&1
+		(PATH=$links:$tsdir:$bindir:$PATH; limited "$tsdir/$applet.tests" 2>&1)
 		[ $? -lt 124 ] || echo "TIMEOUT: $applet"
 	fi
 done
