@@ -269,6 +269,7 @@ fn handle_exception(vector: u32, frame: &mut TrapFrame) {
         }
         _ if frame.is_from_user() => {
             irq::enable();
+            signal::record_trap(vector as usize, error_code, 0);
             signal::force(exception_signal(vector, frame));
         }
         exception::GENERAL_PROTECTION | exception::STACK if fixed_up(frame) => {}
@@ -356,6 +357,7 @@ fn handle_page_fault(frame: &mut TrapFrame, error_code: u64) {
             // signal is delivered on the way out.
             FaultOutcome::Retry | FaultOutcome::OutOfMemory => {}
             FaultOutcome::Signal(signo, code) => {
+                signal::record_trap(exception::PAGE_FAULT as usize, error_code as usize, address);
                 signal::force(SigInfo::fault(Signal(signo as u8), code, address));
             }
         }
