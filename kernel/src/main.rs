@@ -16,6 +16,7 @@ mod arch;
 mod drivers;
 mod fs;
 mod mm;
+mod net;
 mod panic;
 mod params;
 mod process;

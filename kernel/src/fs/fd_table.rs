@@ -40,6 +40,10 @@ pub struct Reserved<'a> {
 }
 
 impl Reserved<'_> {
+    /// The number.
+    pub fn number(&self) -> FileDesc {
+        FileDesc(self.fd)
+    }
     /// Puts the file there.
     pub fn fill(self, file: Arc<File>, cloexec: bool) -> FileDesc {
         let fd = self.fd;

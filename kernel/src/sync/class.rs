@@ -56,8 +56,14 @@ classes! {
     VMA = 55 nests;
     /// A page or page-table page.
     PAGE = 60 nests;
+    /// The reader of a socket.
+    SOCKET_READ = 68;
     /// A pipe or socket buffer.
     PIPE = 70 nests;
+    /// The state and queue of a socket; never two.
+    SOCKET = 71;
+    /// Names of sockets outside the file system.
+    SOCKET_NAME = 73;
     /// The entries of a directory that lives in memory.
     DIRECTORY_ENTRIES = 74;
     /// Descriptor table writers.

@@ -16,6 +16,7 @@ mod polling;
 mod process;
 mod scheduling;
 mod signals;
+mod sockets;
 mod system;
 mod table;
 mod time;

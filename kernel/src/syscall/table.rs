@@ -3,7 +3,7 @@
 
 use super::{
     credentials, descriptors, event, files, futex, memory, names, polling, process, scheduling,
-    signals, system, time,
+    signals, sockets, system, time,
 };
 use abi::Result;
 
@@ -28,6 +28,7 @@ const AREAS: &[Calls] = &[
     process::CALLS,
     scheduling::CALLS,
     signals::CALLS,
+    sockets::CALLS,
     system::CALLS,
     time::CALLS,
 ];

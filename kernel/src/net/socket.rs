@@ -1,0 +1,223 @@
+//! What every socket can do, the open file that a socket is, and the one place where socket calls wait.
+
+use super::{MessageFlags, Options, ReceiveMessage, SendMessage, UserCredentials};
+use crate::{
+    fs::{File, FileOps, IoSink, IoSource},
+    process::signal::{self, SigInfo, Signal},
+    sched,
+    sync::{PollEvents, PollTable},
+    time::{self, Duration},
+};
+use abi::{Errno, Result};
+use alloc::sync::Arc;
+use arrayvec::ArrayVec;
+
+/// `SOCK_*` types.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(i32)]
+pub enum SocketType {
+    /// `SOCK_STREAM`.
+    Stream = 1,
+    /// `SOCK_DGRAM`.
+    Datagram = 2,
+    /// `SOCK_RAW`.
+    Raw = 3,
+    /// `SOCK_RDM`.
+    ReliableDatagram = 4,
+    /// `SOCK_SEQPACKET`.
+    SeqPacket = 5,
+}
+
+impl SocketType {
+    /// From its number; `EINVAL` when there is no such type.
+    pub fn new(number: u32) -> Result<SocketType> {
+        Ok(match number {
+            1 => SocketType::Stream,
+            2 => SocketType::Datagram,
+            3 => SocketType::Raw,
+            4 => SocketType::ReliableDatagram,
+            5 => SocketType::SeqPacket,
+            _ => return Err(Errno::EINVAL),
+        })
+    }
+}
+
+bitflags::bitflags! {
+    /// The directions that `shutdown(2)` closes.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Shutdown: u8 {
+        const RECEIVE = 1;
+        const SEND = 2;
+    }
+}
+
+/// A socket address as user space sees it: the family, then what the family puts there.
+pub type Address = ArrayVec<u8, 128>;
+
+/// A socket. All operations are of the try form: `EAGAIN` where they would wait. Addresses are as user space gave them.
+#[expect(unused_variables, reason = "defaults refuse")]
+pub trait Socket: Send + Sync {
+    /// `AF_*`.
+    fn family(&self) -> u16;
+    /// `SOCK_*`.
+    fn kind(&self) -> SocketType;
+    /// `IPPROTO_*`.
+    fn protocol(&self) -> i32 {
+        0
+    }
+    /// The options that every socket has.
+    fn options(&self) -> &Options;
+    /// `bind(2)`.
+    fn bind(&self, address: &[u8]) -> Result<()>;
+    /// `connect(2)`. When it must wait it registers `table` on what it waits for.
+    fn connect(&self, address: &[u8], table: &mut PollTable) -> Result<()>;
+    /// `listen(2)`.
+    fn listen(&self, backlog: usize) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// `accept(2)`.
+    fn accept(&self) -> Result<Arc<dyn Socket>> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Sends what there is room for; how many bytes. When it must wait for what `poll` does not tell of (the room of a
+    /// destination that the message names) it registers `table` there.
+    fn send(&self, message: &mut SendMessage<'_, '_>, table: &mut PollTable) -> Result<usize>;
+    /// Receives what is there; how many bytes.
+    fn receive(&self, message: &mut ReceiveMessage<'_, '_>) -> Result<usize>;
+    /// `shutdown(2)`.
+    fn shutdown(&self, how: Shutdown) -> Result<()>;
+    /// `getsockname(2)`.
+    fn local_address(&self) -> Result<Address>;
+    /// `getpeername(2)`.
+    fn peer_address(&self) -> Result<Address>;
+    /// Events now; registers on the queues that will tell of more.
+    fn poll(&self, table: &mut PollTable) -> PollEvents;
+    /// The pending error, which is taken.
+    fn take_error(&self) -> Option<Errno>;
+    /// Whether it listens.
+    fn is_listening(&self) -> bool {
+        false
+    }
+    /// Who is at the other end.
+    fn peer_credentials(&self) -> UserCredentials {
+        UserCredentials::NOBODY
+    }
+    /// `ioctl(2)`.
+    fn ioctl(&self, command: u32, argument: usize) -> Result<usize> {
+        Err(Errno::ENOTTY)
+    }
+    /// The last descriptor is closed.
+    fn release(&self);
+}
+
+/// A socket as an open file.
+pub struct SocketFile {
+    /// The socket.
+    pub socket: Arc<dyn Socket>,
+}
+
+impl SocketFile {
+    /// The socket behind an open file; `ENOTSOCK`.
+    pub fn of(file: &File) -> Result<&SocketFile> {
+        file.ops().as_any().downcast_ref().ok_or(Errno::ENOTSOCK)
+    }
+}
+
+impl FileOps for SocketFile {
+    fn read(&self, _file: &File, dst: &mut IoSink<'_>, _offset: &mut u64) -> Result<usize> {
+        if dst.remaining() == 0 {
+            return Ok(0);
+        }
+        self.socket.receive(&mut ReceiveMessage::new(dst, MessageFlags::empty()))
+    }
+
+    fn write(&self, _file: &File, src: &mut IoSource<'_>, _offset: &mut u64) -> Result<usize> {
+        let mut message = SendMessage::new(src, MessageFlags::empty());
+        let result = self.socket.send(&mut message, &mut PollTable::look());
+        broken_pipe(result, MessageFlags::empty())
+    }
+
+    fn poll(&self, _file: &File, table: &mut PollTable) -> PollEvents {
+        self.socket.poll(table)
+    }
+
+    fn ioctl(&self, _file: &File, command: u32, argument: usize) -> Result<usize> {
+        self.socket.ioctl(command, argument)
+    }
+
+    fn release(&self, _file: &File) {
+        self.socket.release();
+    }
+
+    fn as_any(&self) -> &dyn core::any::Any {
+        self
+    }
+}
+
+/// Sends SIGPIPE when a send found nobody at the other end, unless the caller does not want it.
+pub fn broken_pipe<T>(result: Result<T>, flags: MessageFlags) -> Result<T> {
+    if matches!(result, Err(Errno::EPIPE)) && !flags.contains(MessageFlags::NOSIGNAL) {
+        let task = sched::current().to_arc();
+        let info = SigInfo::from_current(Signal::SIGPIPE, signal::code::SI_USER);
+        // A standard signal always finds room.
+        let _ = signal::send_task(&task, info);
+    }
+    result
+}
+
+/// How a socket call waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waiting {
+    /// Not at all.
+    Never,
+    /// For at most so long.
+    For(Duration),
+    /// Until it is done.
+    Forever,
+}
+
+impl Waiting {
+    /// As the file, the flags of the call and the socket's time-out say.
+    pub fn of(file: &File, flags: MessageFlags, timeout: Option<Duration>) -> Waiting {
+        let nonblocking = file.flags().contains(crate::fs::OpenFlags::NONBLOCK);
+        match timeout {
+            _ if nonblocking || flags.contains(MessageFlags::DONTWAIT) => Waiting::Never,
+            Some(timeout) => Waiting::For(timeout),
+            None => Waiting::Forever,
+        }
+    }
+}
+
+/// Runs a try operation until it no longer says `EAGAIN`, sleeping on the socket's queues. `EAGAIN` when the time is up;
+/// a signal restarts the call only if it had no time limit.
+pub fn wait_for<R>(
+    socket: &dyn Socket,
+    waiting: Waiting,
+    mut attempt: impl FnMut(&mut PollTable) -> Result<R>,
+) -> Result<R> {
+    let first = attempt(&mut PollTable::look());
+    if !matches!(first, Err(Errno::EAGAIN)) || waiting == Waiting::Never {
+        return first;
+    }
+    let deadline = match waiting {
+        Waiting::For(timeout) => Some(time::monotonic().after(timeout)),
+        _ => None,
+    };
+    let interrupted = |error| match error {
+        Errno::ERESTARTSYS if deadline.is_some() => Errno::EINTR,
+        error => error,
+    };
+    // Register first, look again after: no wake-up is lost between the two.
+    let mut table = PollTable::for_current();
+    socket.poll(&mut table);
+    loop {
+        let result = attempt(&mut table);
+        table.stop_registering();
+        if !matches!(result, Err(Errno::EAGAIN)) {
+            return result;
+        }
+        if !table.wait(deadline).map_err(interrupted)? {
+            return attempt(&mut table);
+        }
+    }
+}
