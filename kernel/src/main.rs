@@ -24,6 +24,7 @@ mod random;
 mod sched;
 mod sync;
 mod syscall;
+mod syslog;
 mod time;
 mod tty;
 

@@ -2,17 +2,21 @@
 #![forbid(unsafe_code)]
 
 pub mod clone;
-mod credentials;
+pub mod credentials;
 mod current;
 pub mod exit;
 pub mod futex;
 pub mod group;
+pub mod host_name;
+mod inspect;
+pub mod job;
 pub mod limits;
 pub mod pid;
 pub mod pidfd;
 #[expect(clippy::module_inception, reason = "a process is what the module is about")]
 mod process;
 mod rusage;
+pub mod set_ids;
 pub mod signal;
 mod status;
 mod task;
@@ -24,6 +28,7 @@ pub use credentials::{
 };
 pub use current::Current;
 pub use group::{ProcessGroup, Session};
+pub use inspect::may_inspect;
 pub use limits::{Limit, Limits, Resource};
 pub use pid::Pid;
 pub use process::Process;

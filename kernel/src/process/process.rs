@@ -319,6 +319,27 @@ impl Process {
         self.start_time
     }
 
+    /// `PR_GET_CHILD_SUBREAPER`.
+    pub fn is_child_subreaper(&self) -> bool {
+        self.child_subreaper.load(Relaxed)
+    }
+
+    /// `PR_SET_CHILD_SUBREAPER`: orphans among the descendants become this process's children. All descendants are
+    /// marked, so that an exit elsewhere need not search.
+    pub fn set_child_subreaper(&self, reaper: bool) {
+        self.child_subreaper.store(reaper, Relaxed);
+        if !reaper {
+            return;
+        }
+        let _tree = TREE.lock();
+        let mut below: Vec<_> = self.family.lock().children.values().cloned().collect();
+        while let Some(process) = below.pop() {
+            if !process.has_subreaper.swap(true, Relaxed) {
+                below.extend(process.family.lock().children.values().cloned());
+            }
+        }
+    }
+
     /// Whether it has ended and waits to be reaped, or was.
     pub fn has_ended(&self) -> bool {
         self.ended.load(Acquire)

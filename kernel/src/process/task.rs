@@ -79,6 +79,8 @@ bitflags::bitflags! {
         const COUNTED_OUT = 16;
         /// At the very end of its exit.
         const ENDED = 32;
+        /// Its user had more threads than its limit allows when its ids changed.
+        const OVER_PROCESS_LIMIT = 64;
         /// Uses super-user privileges (accounting's `ASU`): unused but shown in `/proc`.
         const SUPER = 0x100;
     }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::arch::TrapFrame;
+use crate::mm::{UserAddr, user};
 use abi::{Errno, Result};
 
 mod credentials;
@@ -13,6 +14,7 @@ mod futex;
 mod memory;
 mod names;
 mod polling;
+mod prctl;
 mod process;
 mod scheduling;
 mod signals;
@@ -32,4 +34,14 @@ pub fn dispatch(frame: &mut TrapFrame) {
         Ok(value) => value,
         Err(errno) => errno.as_syscall_return(),
     };
+}
+
+/// Copies an extensible structure of `size` bytes from user space (`copy_struct_from_user`): what the caller's version lacks is
+/// zero; what it has beyond ours must be zero, else `E2BIG`. The caller bounds `size`.
+fn copy_struct_from_user(dst: &mut [u8], src: UserAddr, size: usize) -> Result<()> {
+    let common = size.min(dst.len());
+    user::copy_from_user(&mut dst[..common], src)?;
+    dst[common..].fill(0);
+    let rest: alloc::vec::Vec<u8> = user::read_array(src.add(common), size - common)?;
+    if rest.iter().any(|&byte| byte != 0) { Err(Errno::E2BIG) } else { Ok(()) }
 }

@@ -2,8 +2,8 @@
 //! compiled. What is in no list answers `ENOSYS`. docs/syscalls.md is generated from these lists.
 
 use super::{
-    credentials, descriptors, event, files, futex, memory, names, polling, process, scheduling,
-    signals, sockets, system, time,
+    credentials, descriptors, event, files, futex, memory, names, polling, prctl, process,
+    scheduling, signals, sockets, system, time,
 };
 use abi::Result;
 
@@ -25,6 +25,7 @@ const AREAS: &[Calls] = &[
     memory::CALLS,
     names::CALLS,
     polling::CALLS,
+    prctl::CALLS,
     process::CALLS,
     scheduling::CALLS,
     signals::CALLS,

@@ -118,7 +118,8 @@ fn piece(segment: &Segment, file_end: u64, end: u64) -> Result<Piece> {
         (page_floor(segment.vaddr), None)
     };
     let zero_end = page_ceil(end).ok_or(Errno::EINVAL)?;
-    let zero = (zero_end > zero_start && end > file_end).then(|| (zero_start, zero_end - zero_start));
+    let zero =
+        (zero_end > zero_start && end > file_end).then(|| (zero_start, zero_end - zero_start));
     let Segment { read, write, execute, .. } = *segment;
     Ok(Piece { file, clear, zero, read, write, execute })
 }

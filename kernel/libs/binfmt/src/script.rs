@@ -21,7 +21,8 @@ const fn is_blank(byte: u8) -> bool {
 pub fn parse(head: &[u8; HEAD_SIZE]) -> Result<Option<Script<'_>>> {
     let Some(line) = head.strip_prefix(b"#!") else { return Ok(None) };
     // A NUL ends the search for the newline, as in Linux's `strnchr`.
-    let newline = line.iter().position(|&byte| byte == b'\n' || byte == 0).filter(|&at| line[at] == b'\n');
+    let newline =
+        line.iter().position(|&byte| byte == b'\n' || byte == 0).filter(|&at| line[at] == b'\n');
     let line = match newline {
         Some(at) => &line[..at],
         None => {

@@ -67,6 +67,12 @@ getters! {
     rdtscp
 }
 
+/// What the auxiliary vector tells programs of the CPU (`AT_HWCAP`, `AT_HWCAP2`): CPUID leaf 1's EDX; bit 1 for usable
+/// `rdfsbase`.
+pub fn hardware_capabilities() -> (u32, u32) {
+    (__cpuid_count(1, 0).edx, u32::from(fsgsbase()) << 1)
+}
+
 mod cr0 {
     pub const MP: usize = 1 << 1;
     pub const EM: usize = 1 << 2;

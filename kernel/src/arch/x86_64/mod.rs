@@ -10,7 +10,7 @@ pub mod copy;
 pub mod cpu;
 mod entry;
 mod extable;
-mod features;
+pub mod features;
 pub mod fpu;
 mod gdt;
 pub mod interrupt;

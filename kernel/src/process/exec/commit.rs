@@ -4,7 +4,7 @@ use super::{image::Image, privileges::Outcome, resolve::Program};
 use crate::{
     arch::{self, TrapFrame, fpu::FpuState},
     process::{
-        Process, Task, exit, pid,
+        Process, Task, clone, exit, pid,
         set_ids,
         signal::Signal,
         task::TaskFlags,
@@ -72,7 +72,7 @@ fn become_alone(task: &Arc<Task>, process: &Arc<Process>) -> Result<()> {
         let old_leader = process.replace_leader(task);
         pid::replace_leader(old_tid, task);
         if let Some(leader) = old_leader {
-            super::super::clone::thread_released(&leader);
+            clone::thread_released(&leader);
         }
     }
     Ok(())

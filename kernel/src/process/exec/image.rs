@@ -60,7 +60,7 @@ impl Layout {
     pub fn choose(task: &Task) -> Layout {
         let personality = task.personality.load(Relaxed);
         let randomize = !params::get().no_randomize && personality & ADDR_NO_RANDOMIZE == 0;
-        let pages = |count| if randomize { random::below(count) as usize * PAGE_SIZE } else { 0 };
+        let pages = |count| if randomize { (random::word() % count) as usize * PAGE_SIZE } else { 0 };
         let stack_limit = task.process.limits().soft(Resource::Stack);
         let gap = usize::try_from(stack_limit)
             .unwrap_or(usize::MAX)
@@ -76,7 +76,7 @@ impl Layout {
     }
 
     fn random_pages(&self, count: u64) -> usize {
-        if self.randomize { random::below(count) as usize * PAGE_SIZE } else { 0 }
+        if self.randomize { (random::word() % count) as usize * PAGE_SIZE } else { 0 }
     }
 }
 
@@ -117,7 +117,7 @@ pub fn load(
 
     let platform = arguments.bottom().checked_sub(PLATFORM.len()).ok_or(Errno::ENOMEM)?;
     // Caches of two threads should not fight over one set: up to a page and a half of slack, as Linux has it.
-    let slack = if layout.randomize { random::below(8192) as usize } else { 0 };
+    let slack = if layout.randomize { (random::word() % 8192) as usize } else { 0 };
     let platform = (platform - slack) & !15;
     let random_bytes = platform - 16;
     let facts = Facts {
@@ -306,6 +306,13 @@ struct Facts<'a> {
     path: usize,
 }
 
+/// Bytes that a signal frame takes at most (`AT_MINSIGSTKSZ`): the extended state, its alignment, and the rest of the frame.
+fn minimum_signal_stack() -> u64 {
+    const FRAME: usize = 440 + 8;
+    const ALIGNMENT: usize = 63 + 16;
+    (arch::fpu::FpuState::signal_frame_size() + FRAME + ALIGNMENT) as u64
+}
+
 fn auxiliary_vector(facts: &Facts<'_>, outcome: &Outcome) -> Vec<(u64, u64)> {
     let header = &facts.program.elf.header;
     let headers = plan::headers_address(&facts.program.elf.segments, header.segments_offset)
@@ -313,7 +320,7 @@ fn auxiliary_vector(facts: &Facts<'_>, outcome: &Outcome) -> Vec<(u64, u64)> {
     let credentials = &outcome.credentials;
     let (hwcap, hwcap2) = arch::features::hardware_capabilities();
     [
-        (auxvec::AT_MINSIGSTKSZ, arch::fpu::FpuState::minimum_signal_stack() as u64),
+        (auxvec::AT_MINSIGSTKSZ, minimum_signal_stack()),
         (auxvec::AT_HWCAP, u64::from(hwcap)),
         (auxvec::AT_PAGESZ, PAGE_SIZE as u64),
         (auxvec::AT_CLKTCK, 100),
