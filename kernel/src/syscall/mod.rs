@@ -6,12 +6,14 @@ use crate::arch::TrapFrame;
 use crate::mm::{UserAddr, user};
 use abi::{Errno, Result};
 
+mod attributes;
 mod credentials;
 mod descriptors;
 mod event;
 mod files;
 mod futex;
 mod memory;
+mod mounts;
 mod names;
 mod polling;
 mod prctl;

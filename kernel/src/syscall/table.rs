@@ -2,8 +2,8 @@
 //! compiled. What is in no list answers `ENOSYS`. docs/syscalls.md is generated from these lists.
 
 use super::{
-    credentials, descriptors, event, files, futex, memory, names, polling, prctl, process,
-    scheduling, signals, sockets, system, time,
+    attributes, credentials, descriptors, event, files, futex, memory, mounts, names, polling,
+    prctl, process, scheduling, signals, sockets, system, time,
 };
 use abi::Result;
 
@@ -17,12 +17,14 @@ const COUNT: usize = 512;
 pub type Calls = &'static [(u32, &'static str, Handler)];
 
 const AREAS: &[Calls] = &[
+    attributes::CALLS,
     credentials::CALLS,
     descriptors::CALLS,
     event::CALLS,
     files::CALLS,
     futex::CALLS,
     memory::CALLS,
+    mounts::CALLS,
     names::CALLS,
     polling::CALLS,
     prctl::CALLS,
