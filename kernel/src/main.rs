@@ -28,6 +28,8 @@ mod syslog;
 mod time;
 mod tty;
 
+use alloc::boxed::Box;
+
 use drivers::{acpi, serial};
 
 /// The first CPU, on its boot stack, with its own descriptor tables and nothing else.
@@ -43,6 +45,18 @@ fn start() -> ! {
     acpi::init();
     arch::init_interrupts();
     pr_info!("TSC: {} kHz", arch::clock::tsc_hz() / 1000);
+    time::init();
+    sched::init_this_cpu();
+    arch::cpu::set_online();
+    // Processes are started by a thread, as starting may sleep; this context becomes the idle task.
+    sched::spawn_kthread("init", Box::new(start_rest)).expect("no memory for the first thread");
+    sched::idle_loop()
+}
+
+/// The first thread: the other CPUs, then the first process.
+fn start_rest() {
+    arch::smp::start_others(params::get().max_cpus.unwrap_or(usize::MAX));
+    pr_info!("smp: {} CPUs", arch::cpu::online_count());
     panic!("nothing more to start");
 }
 
