@@ -113,6 +113,17 @@ pub fn info() -> &'static BootInfo {
     INFO.get().expect("boot::init runs first")
 }
 
+/// The initramfs and where it lies: memory that nobody else uses and that is never handed out. Good once
+/// the kernel's own page tables are in use.
+pub fn initramfs() -> (&'static [u8], PhysAddr) {
+    let range = info().initramfs.clone();
+    let start = PhysAddr(range.start);
+    // SAFETY: the loader left the module there, the direct map shows it, and the allocator was told to
+    // keep off. It is written by nobody: whoever uses its pages in place copies them first.
+    let bytes = unsafe { core::slice::from_raw_parts(start.to_virt().as_mut_ptr(), range.len()) };
+    (bytes, start)
+}
+
 impl BootInfo {
     /// The kernel command line; bytes that are no UTF-8 cut it short.
     pub fn command_line(&self) -> &str {
