@@ -38,7 +38,10 @@ impl Apt {
         }
         if !stamp.exists() {
             let _progress = progress::spinner("fetching Debian's package lists");
-            process::run_quietly(apt.command("apt-get").arg("update"))
+            let mut update = apt.command("apt-get");
+            // Without this, lists that could not be fetched are a mere warning.
+            update.args(["-o", "APT::Update::Error-Mode=any", "update"]);
+            process::run_quietly(&mut update)
                 .map_err(|error| download_error("Debian's package lists", &error))?;
             fs::write(&stamp, "").at(&stamp)?;
         }

@@ -59,7 +59,8 @@ fn start_error(command: &Command, source: std::io::Error) -> Error {
 
 fn describe(command: &Command) -> String {
     let mut text = command.get_program().to_string_lossy().into_owned();
-    if let Some(first) = command.get_args().next() {
+    let options_end = |text: &&std::ffi::OsStr| !text.to_string_lossy().contains(['-', '=']);
+    if let Some(first) = command.get_args().find(options_end) {
         text.push(' ');
         text.push_str(&first.to_string_lossy());
     }

@@ -156,6 +156,8 @@ pub struct Outcome {
     pub output: Vec<u8>,
     /// The kernel's messages.
     pub log: PathBuf,
+    /// The time from the machine's start to the first byte that the command printed.
+    pub first_output: Option<Duration>,
 }
 
 impl Outcome {
@@ -198,19 +200,25 @@ pub fn run_logged(options: &Options, copy: &Path) -> Result<Outcome> {
 
 fn run_into(options: &Options, copy: impl Write + Send) -> Result<Outcome> {
     let prepared = Prepared::new(options)?;
-    let mut tee = Tee { kept: Vec::new(), copy };
+    let mut tee = Tee { kept: Vec::new(), copy, start: Instant::now(), first: None };
     let ending = prepared.run(&mut tee)?;
-    Ok(Outcome { ending, output: tee.kept, log: prepared.log.clone() })
+    let log = prepared.log.clone();
+    Ok(Outcome { ending, output: tee.kept, log, first_output: tee.first })
 }
 
-/// Keeps what is written, and writes it on.
+/// Keeps what is written and when it began, and writes it on.
 struct Tee<W> {
     kept: Vec<u8>,
     copy: W,
+    start: Instant,
+    first: Option<Duration>,
 }
 
 impl<W: Write> Write for Tee<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if !bytes.is_empty() && self.first.is_none() {
+            self.first = Some(self.start.elapsed());
+        }
         self.kept.extend_from_slice(bytes);
         self.copy.write_all(bytes)?;
         Ok(bytes.len())
@@ -337,7 +345,7 @@ impl<'a> Prepared<'a> {
     fn interact(&self) -> Result<i32> {
         eprintln!("Ctrl-A X leaves; Ctrl-A C toggles QEMU's monitor");
         let mut qemu = self.qemu();
-        qemu.args(["-nographic", "-serial", "mon:stdio"]);
+        qemu.args(["-display", "none", "-serial", "mon:stdio"]);
         let mut child = start(&mut qemu)?;
         let status = child.wait().at(self.work.path())?;
         Ok(status.code().unwrap_or(PANICKED))

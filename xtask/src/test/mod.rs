@@ -97,6 +97,9 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
             }
         }
     }
+    if wanted(Stage::Smoke) && arguments.on.is_none() && arguments.only.is_none() {
+        report.stage("boot time", smoke::boot_time(&base)?);
+    }
     if wanted(Stage::Busybox) {
         let applets: Vec<String> = match (&arguments.only, arguments.stage) {
             (Some(names), Some(Stage::Busybox)) => names.split(',').map(Into::into).collect(),

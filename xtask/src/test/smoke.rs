@@ -1,5 +1,7 @@
 //! Whole machines: CPU counts, exit statuses, hostile loads, boots in a row.
 
+use std::time::Duration;
+
 use super::results::{Case, Verdict};
 use crate::error::Result;
 use crate::progress;
@@ -7,6 +9,10 @@ use crate::vm::{self, Ending, Kernel, Options};
 
 /// The time limit of one machine, in seconds.
 const MACHINE_LIMIT: u64 = 120;
+/// The boots of which the quickest counts.
+const TIMED_BOOTS: u32 = 3;
+/// NOS has to be up in this part of Linux's time.
+const BOOT_TIME_SHARE: u32 = 3;
 /// Boots in a row.
 const BOOTS: u32 = 10;
 
@@ -127,4 +133,34 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
         }
     }
     Ok(cases)
+}
+
+/// Compares the times to the first line of a shell script.
+pub fn boot_time(base: &Options) -> Result<Vec<Case>> {
+    let linux = quickest(Kernel::Linux, base)?;
+    let nos = quickest(Kernel::Nos, base)?;
+    println!("to a script's first line: Linux {linux:.2?}, NOS {nos:.2?}");
+    let verdict = if nos * BOOT_TIME_SHARE <= linux {
+        Verdict::Passed
+    } else {
+        Verdict::Failed(format!("NOS takes {nos:.2?}, Linux {linux:.2?}"))
+    };
+    Ok(vec![Case::new("smoke/boot_time", verdict)])
+}
+
+fn quickest(kernel: Kernel, base: &Options) -> Result<Duration> {
+    let options = Options {
+        on: kernel,
+        smp: 1,
+        timeout: Some(MACHINE_LIMIT),
+        command: ["sh", "-c", "echo up; sleep 0.1"].map(String::from).to_vec(),
+        ..base.clone()
+    };
+    let mut best = Duration::from_secs(MACHINE_LIMIT);
+    for _ in 0..TIMED_BOOTS {
+        if let Some(time) = vm::run(&options)?.first_output {
+            best = best.min(time);
+        }
+    }
+    Ok(best)
 }
