@@ -7,6 +7,7 @@ use super::{FileType, Inode, IoSink, IoSource, Path};
 use crate::{
     mm::PageSource,
     sync::{Mutex, MutexGuard, PollEvents, PollTable, SpinLock, class},
+    time::{self, Instant},
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
@@ -55,6 +56,14 @@ pub trait FileOps: Send + Sync {
     /// Reads at `*offset` (which the call advances) or, for streams, from the front.
     fn read(&self, file: &File, dst: &mut IoSink<'_>, offset: &mut u64) -> Result<usize> {
         Err(Errno::EINVAL)
+    }
+    /// Until when a read of a stream that began at `started` waits; `None`: for ever. Asked before each sleep.
+    fn read_deadline(&self, file: &File, started: Instant) -> Option<Instant> {
+        None
+    }
+    /// What a read returns whose deadline has passed.
+    fn read_late(&self, file: &File, dst: &mut IoSink<'_>) -> Result<usize> {
+        Err(Errno::EAGAIN)
     }
     /// Writes at `*offset`; `O_APPEND` is already in it for regular files through [`FileOps::write`]'s own inode lock.
     fn write(&self, file: &File, src: &mut IoSource<'_>, offset: &mut u64) -> Result<usize> {
@@ -260,7 +269,7 @@ impl File {
             return Err(Errno::EBADF);
         }
         if !self.ops.seekable() {
-            return self.wait_for(READ_EVENTS, || self.ops.read(self, dst, &mut 0));
+            return self.read_stream(dst);
         }
         let _lock = self.position_lock.lock();
         let mut offset = self.position();
@@ -284,6 +293,19 @@ impl File {
         let n = self.wait_for(WRITE_EVENTS, || self.ops.write(self, src, &mut offset))?;
         self.set_position(offset);
         Ok(n)
+    }
+
+    /// A stream may bound the wait for bytes (terminals do).
+    fn read_stream(&self, dst: &mut IoSink<'_>) -> Result<usize> {
+        let mut started = None;
+        let deadline = || {
+            let started = *started.get_or_insert_with(time::monotonic);
+            self.ops.read_deadline(self, started)
+        };
+        match self.wait_with(deadline, || self.ops.read(self, dst, &mut 0))? {
+            Some(n) => Ok(n),
+            None => self.ops.read_late(self, dst),
+        }
     }
 
     /// Streams take what they have room for; the rest waits.
@@ -372,11 +394,21 @@ impl File {
     pub fn wait_for<R>(
         &self,
         _events: PollEvents,
-        mut attempt: impl FnMut() -> Result<R>,
+        attempt: impl FnMut() -> Result<R>,
     ) -> Result<R> {
+        // Without a deadline a wait ends with a result.
+        self.wait_with(|| None, attempt).and_then(|result| result.ok_or(Errno::EAGAIN))
+    }
+
+    /// The same, until the time that `deadline` names before each sleep; `None` when that has passed.
+    fn wait_with<R>(
+        &self,
+        mut deadline: impl FnMut() -> Option<Instant>,
+        mut attempt: impl FnMut() -> Result<R>,
+    ) -> Result<Option<R>> {
         let first = attempt();
         if !matches!(first, Err(Errno::EAGAIN)) || self.flags().contains(OpenFlags::NONBLOCK) {
-            return first;
+            return first.map(Some);
         }
         // Register first, look again after: no wake-up is lost between the two.
         let mut table = PollTable::for_current();
@@ -385,9 +417,11 @@ impl File {
         loop {
             let result = attempt();
             if !matches!(result, Err(Errno::EAGAIN)) {
-                return result;
+                return result.map(Some);
             }
-            table.wait(None)?;
+            if !table.wait(deadline())? {
+                return Ok(None);
+            }
         }
     }
 

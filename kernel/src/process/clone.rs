@@ -117,6 +117,8 @@ impl CloneArgs {
 /// Threads in the system, and how many there may be (`/proc/sys/kernel/threads-max`).
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 static THREADS_MAX: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// Threads ever made (`processes` in `/proc/stat`).
+static CREATED: AtomicUsize = AtomicUsize::new(0);
 
 /// Bounds the number of threads by the memory there is: no more than an eighth of it goes to kernel stacks.
 pub(super) fn set_thread_limit(pages: usize) {
@@ -128,6 +130,16 @@ pub(super) fn set_thread_limit(pages: usize) {
 /// Threads in the system.
 pub fn thread_count() -> usize {
     THREADS.load(Relaxed)
+}
+
+/// How many there may be.
+pub fn thread_limit() -> usize {
+    THREADS_MAX.load(Relaxed)
+}
+
+/// Threads made since boot.
+pub fn created_count() -> usize {
+    CREATED.load(Relaxed)
 }
 
 /// A thread has been released.
@@ -336,6 +348,7 @@ impl ThreadCharge {
     }
 
     fn keep(mut self) {
+        CREATED.fetch_add(1, Relaxed);
         self.0 = None;
     }
 }

@@ -58,6 +58,8 @@ pub struct Process {
     pub(super) leader_status: AtomicU32,
     /// Set with the report of its end, so that others can ask without the tree's lock.
     pub(super) ended: AtomicBool,
+    /// The session whose terminal it gave up without leaving the session (`TIOCNOTTY`); 0 for none.
+    terminal_left: AtomicU32,
 }
 
 /// Parent and group: replaced as a whole, read under RCU.
@@ -147,6 +149,9 @@ impl Process {
             unfinished: AtomicUsize::new(0),
             leader_status: AtomicU32::new(0),
             ended: AtomicBool::new(false),
+            terminal_left: AtomicU32::new(
+                from.map_or(0, |parent| parent.terminal_left.load(Relaxed)),
+            ),
         })
     }
 
@@ -195,6 +200,17 @@ impl Process {
     pub fn session_id(&self) -> Pid {
         let guard = rcu::read();
         self.relations.get(&guard).group.session.id
+    }
+
+    /// The controlling terminal: its session's, unless it gave that up.
+    pub fn terminal(&self) -> Option<Arc<crate::tty::Terminal>> {
+        let session = self.session();
+        if self.terminal_left.load(Relaxed) == session.id.0 { None } else { session.terminal() }
+    }
+
+    /// Gives up the session's terminal for this process and those that it makes from now on (`TIOCNOTTY`).
+    pub fn leave_terminal(&self) {
+        self.terminal_left.store(self.session_id().0, Relaxed);
     }
 
     /// Whether it leads its session.
@@ -312,6 +328,11 @@ impl Process {
     /// The address space, unless it has exited.
     pub fn address_space(&self) -> Option<Arc<AddressSpace>> {
         self.threads().iter().find_map(|task| task.mm.load())
+    }
+
+    /// The signal its parent gets at its end; 0 for none.
+    pub fn exit_signal_number(&self) -> u8 {
+        self.exit_signal.load(Relaxed)
     }
 
     /// When it started, on the monotonic clock.
