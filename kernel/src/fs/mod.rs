@@ -19,6 +19,8 @@ pub mod attr;
 pub mod context;
 pub mod dcache;
 pub mod dentry;
+pub mod devpts;
+pub mod devtmpfs;
 pub mod epoll;
 pub mod event;
 pub mod fd_table;
@@ -34,11 +36,13 @@ pub mod open;
 pub mod permission;
 pub mod pipe;
 pub mod poll;
+pub mod procfs;
 pub mod rename;
 mod rename_lock;
 pub mod seek;
 pub mod splice;
 pub mod synthetic;
+pub mod sysfs;
 pub mod times;
 pub mod tmpfs;
 pub mod walk;
@@ -75,6 +79,16 @@ pub fn init_root(initramfs: &'static [u8], physical: PhysAddr) -> initramfs::Out
     let fs: Arc<dyn FileSystem> = root;
     mount_tree::set_root(&fs);
     outcome
+}
+
+/// Makes the file system types known that user space mounts on `/dev`, `/proc` and `/sys`. Boot calls it once, before the first
+/// process and after the heap.
+pub fn init_special() -> Result<()> {
+    devtmpfs::init()?;
+    devpts::init();
+    procfs::init();
+    sysfs::init();
+    Ok(())
 }
 
 /// Mounts a file system on a name (boot, `devtmpfs`).

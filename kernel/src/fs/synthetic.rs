@@ -77,6 +77,7 @@ pub struct SyntheticFs {
     device: DeviceId,
     root: Once<Arc<Inode>>,
     next_ino: AtomicU64,
+    options: Once<String>,
 }
 
 impl FileSystem for SyntheticFs {
@@ -93,6 +94,9 @@ impl FileSystem for SyntheticFs {
     fn stat(&self) -> Result<StatFs> {
         Ok(StatFs { magic: self.magic, block_size: 4096, name_max: 255, ..StatFs::default() })
     }
+    fn show_options(&self, out: &mut String) {
+        out.push_str(self.options.get().map_or("", String::as_str));
+    }
 }
 
 impl SyntheticFs {
@@ -108,10 +112,16 @@ impl SyntheticFs {
             device: super::mount::next_anonymous_device(),
             root: Once::new(),
             next_ino: AtomicU64::new(1),
+            options: Once::new(),
         });
         let root = build(&fs);
         fs.root.call_once(|| root);
         fs
+    }
+
+    /// Sets what `/proc/mounts` shows of the instance, each option with a comma before it. Once.
+    pub fn set_options(&self, options: String) {
+        self.options.call_once(|| options);
     }
 
     /// The next free inode number.
