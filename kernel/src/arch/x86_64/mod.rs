@@ -8,6 +8,7 @@ pub mod boot;
 pub mod clock;
 pub mod copy;
 pub mod cpu;
+pub mod cpuinfo;
 mod entry;
 mod extable;
 pub mod features;

@@ -54,6 +54,11 @@ impl AddressSpace {
         }
     }
 
+    /// Where the heap begins.
+    pub fn brk_start(&self) -> usize {
+        self.read_map().brk_start
+    }
+
     /// Pages in memory, without a lock (the OOM killer's question).
     pub fn resident_hint(&self) -> usize {
         self.resident() + self.tables.count()

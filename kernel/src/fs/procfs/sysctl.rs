@@ -1,0 +1,182 @@
+//! `/proc/sys` (`proc_sys(5)`): one row a value. What can be written takes effect; what Linux lets one write and nothing here
+//! reads is not there.
+
+use crate::{
+    fs::{
+        Inode,
+        synthetic::{Attributes, StaticDir, SyntheticFs},
+    },
+    klog,
+    mm::MemoryStats,
+    params,
+    process::{clone, host_name, limits, pid},
+    random,
+};
+use abi::{Errno, Result};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
+
+type Show = fn() -> String;
+type Store = fn(&[u8]) -> Result<()>;
+
+struct Value {
+    path: &'static str,
+    mode: u16,
+    show: Show,
+    store: Option<Store>,
+}
+
+const fn fixed(path: &'static str, show: Show) -> Value {
+    Value { path, mode: 0o444, show, store: None }
+}
+
+const fn variable(path: &'static str, show: Show, store: Store) -> Value {
+    Value { path, mode: 0o644, show, store: Some(store) }
+}
+
+const VALUES: &[Value] = &[
+    fixed("fs/file-max", || String::from("9223372036854775807")),
+    fixed("fs/nr_open", || format!("{}", limits::NR_OPEN)),
+    fixed("fs/overflowgid", overflow_id),
+    fixed("fs/overflowuid", overflow_id),
+    fixed("fs/pipe-max-size", || String::from("1048576")),
+    fixed("fs/protected_hardlinks", || String::from("0")),
+    fixed("fs/protected_symlinks", || String::from("0")),
+    fixed("kernel/cap_last_cap", || String::from("40")),
+    variable("kernel/domainname", domain_name, |name| set_name(name, host_name::set_domain)),
+    variable("kernel/hostname", node_name, |name| set_name(name, host_name::set_host)),
+    fixed("kernel/ngroups_max", || String::from("65536")),
+    fixed("kernel/osrelease", || String::from(host_name::RELEASE)),
+    fixed("kernel/ostype", || String::from(host_name::SYSTEM)),
+    fixed("kernel/overflowgid", overflow_id),
+    fixed("kernel/overflowuid", overflow_id),
+    fixed("kernel/panic", || format!("{}", params::get().panic)),
+    fixed("kernel/pid_max", || format!("{}", pid::PID_MAX)),
+    variable("kernel/printk", printk, set_printk),
+    fixed("kernel/random/boot_id", boot_id),
+    fixed("kernel/random/entropy_avail", || format!("{}", random::POOL_BITS)),
+    fixed("kernel/random/poolsize", || format!("{}", random::POOL_BITS)),
+    fixed("kernel/random/uuid", || uuid(fresh_uuid())),
+    fixed("kernel/randomize_va_space", || {
+        String::from(if params::get().no_randomize { "0" } else { "2" })
+    }),
+    fixed("kernel/threads-max", || format!("{}", clone::thread_limit())),
+    fixed("kernel/version", || String::from(host_name::VERSION)),
+    fixed("vm/max_map_count", || String::from("65530")),
+    fixed("vm/mmap_min_addr", || String::from("65536")),
+    fixed("vm/overcommit_memory", || String::from("0")),
+    fixed("vm/overcommit_ratio", || String::from("50")),
+    fixed("vm/min_free_kbytes", || format!("{}", min_free_kbytes())),
+    fixed("vm/swappiness", || String::from("60")),
+];
+
+fn node_name() -> String {
+    String::from_utf8_lossy(&host_name::names().0).into_owned()
+}
+
+fn domain_name() -> String {
+    String::from_utf8_lossy(&host_name::names().1).into_owned()
+}
+
+/// As with the other strings of Linux's table, what is beyond the limit is cut.
+fn set_name(bytes: &[u8], set: fn(&[u8])) -> Result<()> {
+    set(line(bytes));
+    Ok(())
+}
+
+/// A written value without its newline.
+fn line(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|c| matches!(c, b'\n' | 0)).unwrap_or(bytes.len());
+    &bytes[..end]
+}
+
+fn overflow_id() -> String {
+    String::from("65534")
+}
+
+/// Linux's rule: the square root of 16 times the memory in KiB.
+fn min_free_kbytes() -> usize {
+    (super::system::kibibytes(MemoryStats::now().total) * 16).isqrt().clamp(128, 262_144)
+}
+
+fn printk() -> String {
+    format!("{}\t4\t1\t7", klog::console_level())
+}
+
+fn set_printk(bytes: &[u8]) -> Result<()> {
+    let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
+    let level: u8 =
+        text.split_whitespace().next().and_then(|word| word.parse().ok()).ok_or(Errno::EINVAL)?;
+    klog::set_console_level(level);
+    Ok(())
+}
+
+fn fresh_uuid() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    random::fill(&mut bytes);
+    // Version 4, variant 1 (RFC 9562).
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    bytes
+}
+
+fn uuid(b: [u8; 16]) -> String {
+    let mut out = String::new();
+    for (i, byte) in b.iter().enumerate() {
+        if matches!(i, 4 | 6 | 8 | 10) {
+            out.push('-');
+        }
+        out.push_str(&format!("{byte:02x}"));
+    }
+    out
+}
+
+/// The same for as long as the system runs.
+fn boot_id() -> String {
+    static ID: crate::sync::Once<[u8; 16]> = crate::sync::Once::new();
+    uuid(*ID.call_once(fresh_uuid))
+}
+
+/// Builds the tree.
+pub fn build(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
+    let mut dirs: Vec<(&'static str, Arc<Inode>, Arc<StaticDir>)> = Vec::new();
+    let (root, root_dir) = fs.dir(Attributes::root(0o555), Vec::new());
+    dirs.push(("", root.clone(), root_dir));
+    for value in VALUES {
+        let (parent, name) = value.path.rsplit_once('/').unwrap_or(("", value.path));
+        let dir = directory(fs, &mut dirs, parent);
+        dir.add(name.as_bytes(), node(fs, value));
+    }
+    root
+}
+
+/// The directory at `path`, made with its parents if need be.
+fn directory(
+    fs: &Arc<SyntheticFs>,
+    dirs: &mut Vec<(&'static str, Arc<Inode>, Arc<StaticDir>)>,
+    path: &'static str,
+) -> Arc<StaticDir> {
+    if let Some((.., dir)) = dirs.iter().find(|(have, ..)| *have == path) {
+        return Arc::clone(dir);
+    }
+    let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let parent = directory(fs, dirs, parent);
+    let (inode, dir) = fs.dir(Attributes::root(0o555), Vec::new());
+    parent.add(name.as_bytes(), Arc::clone(&inode));
+    dirs.push((path, inode, Arc::clone(&dir)));
+    dir
+}
+
+fn node(fs: &Arc<SyntheticFs>, value: &'static Value) -> Arc<Inode> {
+    let show = value.show;
+    let text = move |out: &mut String| {
+        out.push_str(&show());
+        out.push('\n');
+        Ok(())
+    };
+    match value.store {
+        None => fs.text(Attributes::root(value.mode), text),
+        Some(store) => {
+            fs.writable_text(Attributes::root(value.mode), Some(Box::new(text)), Box::new(store))
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The files at the top of `/proc` that are about the whole system.
+//!
+//! - `memory`: `meminfo`, `vmstat`, `zoneinfo`, `swaps`.
+//! - `cpu`: `cpuinfo`, `stat`, `loadavg`, `uptime`, `interrupts`, `softirqs`.
+//! - `kernel`: `version`, `cmdline`, `filesystems`, `devices`, and what describes devices there are none of.
+
+mod cpu;
+mod kernel;
+mod memory;
+
+pub use memory::kibibytes;
+
+use crate::fs::{
+    Inode,
+    synthetic::{Attributes, SyntheticFs},
+};
+use abi::Result;
+use alloc::{string::String, sync::Arc, vec::Vec};
+
+type Show = fn(&mut String) -> Result<()>;
+
+const TEXTS: &[(&str, u16, Show)] = &[
+    ("cmdline", 0o444, kernel::command_line),
+    ("consoles", 0o444, kernel::consoles),
+    ("cpuinfo", 0o444, cpu::cpuinfo),
+    ("devices", 0o444, kernel::devices),
+    ("diskstats", 0o444, kernel::diskstats),
+    ("filesystems", 0o444, kernel::filesystems),
+    ("interrupts", 0o444, cpu::interrupts),
+    ("loadavg", 0o444, cpu::loadavg),
+    ("meminfo", 0o444, memory::meminfo),
+    ("modules", 0o444, kernel::modules),
+    ("partitions", 0o444, kernel::partitions),
+    ("stat", 0o444, cpu::stat),
+    ("swaps", 0o444, memory::swaps),
+    ("uptime", 0o444, cpu::uptime),
+    ("version", 0o444, kernel::version),
+    ("vmstat", 0o444, memory::vmstat),
+];
+
+/// The fixed entries of `/proc`, but links.
+pub fn entries(fs: &Arc<SyntheticFs>) -> Vec<(&'static str, Arc<Inode>)> {
+    let mut entries: Vec<_> = TEXTS
+        .iter()
+        .map(|(name, mode, show)| (*name, fs.text(Attributes::root(*mode), show)))
+        .collect();
+    let tty = [
+        ("drivers", fs.text(Attributes::root(0o444), kernel::tty_drivers)),
+        ("ldiscs", fs.text(Attributes::root(0o444), kernel::tty_ldiscs)),
+    ];
+    entries.push(("tty", fs.dir(Attributes::root(0o555), tty.into()).0));
+    entries
+}
