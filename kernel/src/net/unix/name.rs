@@ -89,10 +89,16 @@ pub(super) fn bind(socket: &UnixSocket, address: &[u8]) -> Result<()> {
         Given::Unnamed => return bind_somewhere(socket),
         Given::Name(name) => name,
     };
-    if socket.inner.lock().name.is_some() {
-        return Err(Errno::EINVAL);
-    }
+    let named = socket.inner.lock().name.is_some();
     match &name {
+        // Linux makes the name before it looks whether the socket has one.
+        Name::Path(path) if named => {
+            match walk::lookup(walk::AT_FDCWD, path, walk::LookupFlags::empty()) {
+                Ok(_) => Err(Errno::EADDRINUSE),
+                Err(_) => Err(Errno::EINVAL),
+            }
+        }
+        Name::Abstract(_) if named => Err(Errno::EINVAL),
         Name::Path(path) => {
             let mode = FileMode(0o777);
             let place = modify::make_socket(path, mode)?;
