@@ -45,6 +45,7 @@ int main(void)
 	stack.ss_flags = 0;
 	stack.ss_size = 1024;
 	CHECK_ERRNO(sigaltstack(&stack, NULL), ENOMEM);
+	stack.ss_size = sizeof memory;
 	stack.ss_flags = 0x10;
 	CHECK_ERRNO(sigaltstack(&stack, NULL), EINVAL);
 	stack.ss_flags = SS_DISABLE;

@@ -76,7 +76,8 @@ int main(void)
 	CHECK_ERRNO(getpeername(client, (struct sockaddr *)&path, &(socklen_t){ sizeof path }), ENOTCONN);
 	struct sockaddr_un wrong = { .sun_family = AF_INET };
 	CHECK_ERRNO(connect(client, (struct sockaddr *)&wrong, sizeof wrong), EINVAL);
-	CHECK_ERRNO(socket(AF_UNIX, 9, 0), EINVAL);
+	CHECK_ERRNO(socket(AF_UNIX, 9, 0), ESOCKTNOSUPPORT);
+	CHECK_ERRNO(socket(AF_UNIX, 12, 0), EINVAL);
 	CHECK_ERRNO(socket(AF_UNIX, SOCK_STREAM, 7), EPROTONOSUPPORT);
 	CHECK_ERRNO(socket(200, SOCK_STREAM, 0), EAFNOSUPPORT);
 	CHECK_ERRNO(accept(0, NULL, NULL), ENOTSOCK);

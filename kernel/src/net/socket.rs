@@ -26,6 +26,8 @@ pub enum SocketType {
     ReliableDatagram = 4,
     /// `SOCK_SEQPACKET`.
     SeqPacket = 5,
+    /// A type that the kernel knows of, but no family here has.
+    Unsupported = 6,
 }
 
 impl SocketType {
@@ -37,6 +39,7 @@ impl SocketType {
             3 => SocketType::Raw,
             4 => SocketType::ReliableDatagram,
             5 => SocketType::SeqPacket,
+            0 | 6..=10 => SocketType::Unsupported,
             _ => return Err(Errno::EINVAL),
         })
     }

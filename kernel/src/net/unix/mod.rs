@@ -104,7 +104,7 @@ pub fn create(kind: SocketType, protocol: i32) -> Result<Arc<UnixSocket>> {
         }
         // Linux has always taken raw sockets for datagrams here.
         SocketType::Raw => Ok(UnixSocket::new(SocketType::Datagram)),
-        SocketType::ReliableDatagram => Err(Errno::ESOCKTNOSUPPORT),
+        SocketType::ReliableDatagram | SocketType::Unsupported => Err(Errno::ESOCKTNOSUPPORT),
     }
 }
 
