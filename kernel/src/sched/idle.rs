@@ -50,9 +50,15 @@ pub fn idle_loop() -> ! {
     irq::restore(irq::IrqState(true));
     irq::preempt_enable_no_resched();
     let own = IDLE.on(cpu::id());
+    let work = || irq::need_resched() || QUEUES.on(cpu::id()).runnable.load(Ordering::Relaxed) != 0;
     loop {
+        // A page at a time, with interrupts on.
+        if !work() && crate::mm::idle_prezero() {
+            rcu::note_quiescent();
+            continue;
+        }
         let _ = irq::save_and_disable();
-        if irq::need_resched() || QUEUES.on(cpu::id()).runnable.load(Ordering::Relaxed) != 0 {
+        if work() {
             irq::restore(irq::IrqState(true));
             switch::schedule();
             continue;
