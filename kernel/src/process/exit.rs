@@ -45,6 +45,7 @@ fn release_resources(status: ExitStatus) {
     }
     if last {
         process.signals.timers.clear();
+        process.signals.posix_timers.clear();
     }
     leave_address_space(&task);
     drop(task.files.replace(None));

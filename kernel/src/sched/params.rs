@@ -2,6 +2,7 @@
 
 use super::{
     cpu_queue::{QUEUES, enqueue_on, lock_queue_of, reschedule_cpu},
+    tick::{RR_TICKS, TICK},
     wake::choose_cpu,
 };
 use crate::{
@@ -70,6 +71,15 @@ pub fn scheduling(task: &Task) -> SchedParams {
         priority: task.sched.real_time_priority(),
         nice: task.sched.nice(),
         reset_on_fork: task.sched.reset_on_fork.load(Relaxed),
+    }
+}
+
+/// Nanoseconds of `task`'s slice (`sched_rr_get_interval(2)`); 0: it has none.
+pub fn slice_of(task: &Task) -> u64 {
+    match task.sched.policy() {
+        Policy::Fifo => 0,
+        Policy::RoundRobin => u64::from(RR_TICKS) * TICK,
+        _ => TICK,
     }
 }
 

@@ -8,7 +8,8 @@ use crate::{
     time::Timer,
 };
 use core::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed,
+    AtomicBool, AtomicI32, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+    Ordering::Relaxed,
 };
 use runqueue::{Band, Entity, FairState, IDLE_WEIGHT, weight_of_nice};
 
@@ -33,6 +34,9 @@ pub struct TaskSched {
     pub(super) nice: AtomicI32,
     pub(super) reset_on_fork: AtomicBool,
     pub(super) affinity: AtomicU64,
+
+    /// `ioprio_set(2)`; 0: none was set.
+    io_priority: AtomicU16,
 
     // What it used. Written by the CPU that runs it.
     pub(super) runtime: AtomicU64,
@@ -120,6 +124,7 @@ impl TaskSched {
             nice: AtomicI32::new(nice),
             reset_on_fork: AtomicBool::new(false),
             affinity: AtomicU64::new(affinity),
+            io_priority: AtomicU16::new(parent.map_or(0, TaskSched::io_priority)),
             runtime: AtomicU64::new(0),
             user_samples: AtomicU64::new(0),
             system_samples: AtomicU64::new(0),
@@ -158,6 +163,14 @@ impl TaskSched {
             Band::RealTime(priority) => -1 - i32::from(priority),
             Band::Fair => 20 + self.nice(),
         }
+    }
+    /// The I/O priority, class and level as `ioprio_set(2)` has them; 0: none was set.
+    pub fn io_priority(&self) -> u16 {
+        self.io_priority.load(Relaxed)
+    }
+    /// Sets it.
+    pub fn set_io_priority(&self, priority: u16) {
+        self.io_priority.store(priority, Relaxed);
     }
     /// The CPUs it may run on.
     pub fn affinity(&self) -> CpuMask {

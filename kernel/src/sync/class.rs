@@ -100,6 +100,10 @@ classes! {
     SIGNAL_COUNT = 106;
     /// The waiters of a sleeping lock.
     LOCK_WAITERS = 107;
+    /// The POSIX timers of a process; under its signals' lock when a timer's signal is taken.
+    POSIX_TIMERS = 103;
+    /// A POSIX timer's setting.
+    POSIX_TIMER_STATE = 104;
     /// Whom an alarm wakes.
     SLEEP_ALARM = 106;
     /// The right to wake one task, or to change its priority or affinity.

@@ -14,7 +14,6 @@ pub struct PreemptGuard(PhantomData<*const ()>);
 impl PreemptGuard {
     /// Turns preemption off.
     #[inline]
-    #[expect(clippy::new_without_default, reason = "a guard is entered, not defaulted")]
     pub fn new() -> Self {
         irq::preempt_disable();
         Self(PhantomData)

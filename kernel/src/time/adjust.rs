@@ -4,6 +4,7 @@ use super::{
     Timespec,
     clock::{SECOND, WALL},
     monotonic,
+    sleep::wall_clock_was_set,
 };
 use crate::sync::{SpinLock, class};
 use abi::{Errno, Result};
@@ -38,6 +39,14 @@ pub struct Timex {
     pub stbcnt: i64,
     pub tai: i32,
     reserved: [i32; 11],
+}
+
+impl Timex {
+    /// Whether it asks and changes nothing.
+    pub fn only_reads(&self) -> bool {
+        let asks_slew = self.modes & mode::ADJTIME != 0 && self.modes & mode::OFFSET_READONLY != 0;
+        self.modes == 0 || asks_slew
+    }
 }
 
 mod mode {
@@ -99,6 +108,7 @@ pub fn set_realtime(wall: Timespec) -> Result<()> {
         return Err(Errno::EINVAL);
     }
     WALL.update(|clock| clock.rebase(now, wall.to_nanos()));
+    wall_clock_was_set();
     Ok(())
 }
 
@@ -168,6 +178,7 @@ fn apply(timex: &Timex) -> Result<()> {
             clock.rebase(now, wall);
             Ok(())
         })?;
+        wall_clock_was_set();
     }
     let mut discipline = DISCIPLINE.lock();
     if modes & mode::STATUS != 0 {

@@ -16,11 +16,15 @@ mod adjust;
 mod clock;
 mod clock_id;
 mod hrtimer;
+mod posix_timer;
+mod sleep;
 
 pub use adjust::{Timex, adjust, set_realtime};
 pub use clock::{
     Instant, Timespec, boot_offset_to_realtime, init, monotonic, realtime, realtime_to_monotonic,
 };
-pub use clock_id::ClockId;
+pub use clock_id::{ClockId, CpuClock};
 pub use core::time::Duration;
 pub use hrtimer::{Timer, TimerCallback, check_reprogram, start_tick, timer_interrupt};
+pub use posix_timer::{Notify, PosixTimers, TimerValue};
+pub use sleep::{check_sleep_clock, sleep_until, sleep_until_clock};

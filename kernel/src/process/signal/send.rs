@@ -234,8 +234,8 @@ pub(super) fn take(task: &Task, state: &mut State, wanted: SignalSet) -> Option<
         let mut queue = task.signals.queue.lock();
         let info = queue.pop(wanted);
         task.signals.publish(&queue);
-        if info.is_some() {
-            return info;
+        if let Some(info) = info {
+            return Some(timer_taken(process, info));
         }
     }
     let info = state.queue.pop(wanted)?;
@@ -243,7 +243,15 @@ pub(super) fn take(task: &Task, state: &mut State, wanted: SignalSet) -> Option<
     if info.signal == Signal::SIGALRM {
         process.timers.alarm_taken();
     }
-    Some(info)
+    Some(timer_taken(process, info))
+}
+
+/// A POSIX timer's signal says how many expiries it stands for, as of now.
+fn timer_taken(process: &ProcessSignals, info: SigInfo) -> SigInfo {
+    match info.code {
+        super::code::SI_TIMER => process.posix_timers.taken(info),
+        _ => info,
+    }
 }
 
 impl TaskSignals {

@@ -17,6 +17,7 @@ use crate::{
         IrqSpinLock, SpinLock, WaitQueue, class,
         rcu::{self, RcuArc},
     },
+    time::PosixTimers,
 };
 use abi::{Errno, Result};
 use alloc::{sync::Arc, vec::Vec};
@@ -67,6 +68,8 @@ pub struct ProcessSignals {
     pub(super) signalfd: Arc<WaitQueue>,
     /// `setitimer(2)`.
     pub timers: IntervalTimers,
+    /// `timer_create(2)`.
+    pub posix_timers: PosixTimers,
 }
 
 /// What the lock of a process's signals protects.
@@ -141,12 +144,14 @@ impl ProcessSignals {
             child_wait: Arc::new(WaitQueue::new()),
             signalfd: Arc::new(WaitQueue::new()),
             timers: IntervalTimers::new(),
+            posix_timers: PosixTimers::new(),
         }
     }
 
     /// exec's part, once the caller is the only thread: handlers go back to default (ignored stays ignored) and are no longer
-    /// shared. Pending signals, mask and interval timers stay.
+    /// shared. Pending signals, mask and interval timers stay; POSIX timers go.
     pub fn exec_reset(&self) {
+        self.posix_timers.clear();
         let handlers = self.handlers.load();
         self.handlers.store(Arc::new(handlers.cleared()));
     }
