@@ -163,6 +163,7 @@ pub fn clone(args: &CloneArgs) -> Result<Pid> {
     let charge = ThreadCharge::take(&parent)?;
     let mm = clone_address_space(&parent, flags)?;
     let files = if flags.contains(CloneFlags::FILES) {
+        parent.files.borrow().share();
         parent.files.load()
     } else {
         Some(parent.files.borrow().fork()?)

@@ -4,7 +4,9 @@
 pub mod clone;
 pub mod credentials;
 mod current;
+pub mod exec;
 pub mod exit;
+mod first;
 pub mod futex;
 pub mod group;
 pub mod host_name;
@@ -27,6 +29,7 @@ pub use credentials::{
     ALL_CAPABILITIES, Capability, Credentials, Gid, LAST_CAPABILITY, SecureBits, Uid, capable,
 };
 pub use current::Current;
+pub use first::{scale_to_memory, start_first};
 pub use group::{ProcessGroup, Session};
 pub use inspect::may_inspect;
 pub use limits::{Limit, Limits, Resource};

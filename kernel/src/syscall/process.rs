@@ -2,11 +2,12 @@
 
 use super::table::calls;
 use crate::{
-    fs::OpenFlags,
+    fs::{self, LookupFlags, OpenFlags},
     mm::{USER_END, UserAddr, user},
     process::{
         Capability, ExitStatus, Limit, Pid, Process, Resource, Rusage, Task, TaskFlags, capable,
         clone::{self, CloneArgs, CloneFlags},
+        exec::{self, Request, Strings},
         exit, job, pid, pidfd,
         signal::{self, SigInfo, Signal, code},
         wait::{self, WaitOptions, WaitReport, WaitTarget},
@@ -23,6 +24,8 @@ calls! {
     vfork => vfork;
     clone => clone;
     clone3 => clone3;
+    execve => execve;
+    execveat => execveat;
     exit => exit;
     exit_group => exit_group;
     wait4 => wait4;
@@ -144,6 +147,37 @@ fn clone3(args: &[usize; 6]) -> Result<usize> {
 
 fn word(value: u64) -> Result<usize> {
     usize::try_from(value).map_err(|_| Errno::EINVAL)
+}
+
+fn execve(args: &[usize; 6]) -> Result<usize> {
+    let &[path, argv, envp, ..] = args;
+    let path = user::read_path(UserAddr(path))?;
+    let file = fs::open_exec(fs::AT_FDCWD, &path, LookupFlags::FOLLOW)?;
+    let request = Request { file, path, path_closes: false };
+    exec::execve(request, Strings::User(UserAddr(argv)), Strings::User(UserAddr(envp)))
+}
+
+fn execveat(args: &[usize; 6]) -> Result<usize> {
+    const KNOWN: u32 = general::AT_EMPTY_PATH | general::AT_SYMLINK_NOFOLLOW;
+    let &[base, path, argv, envp, flags, _] = args;
+    let (base, flags) = (int(base), flags as u32);
+    if flags & !KNOWN != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let mut lookup = LookupFlags::empty();
+    lookup.set(LookupFlags::FOLLOW, flags & general::AT_SYMLINK_NOFOLLOW == 0);
+    lookup.set(LookupFlags::EMPTY, flags & general::AT_EMPTY_PATH != 0);
+    let name = user::read_path(UserAddr(path))?;
+    let file = fs::open_exec(base, &name, lookup)?;
+    let direct = base == fs::AT_FDCWD || name.first() == Some(&b'/');
+    let path = match name.as_slice() {
+        _ if direct => name,
+        [] => alloc::format!("/dev/fd/{base}").into_bytes(),
+        rest => [alloc::format!("/dev/fd/{base}/").as_bytes(), rest].concat(),
+    };
+    let path_closes = !direct && sched::current().files.borrow().cloexec(base)?;
+    let request = Request { file, path, path_closes };
+    exec::execve(request, Strings::User(UserAddr(argv)), Strings::User(UserAddr(envp)))
 }
 
 fn exit(args: &[usize; 6]) -> Result<usize> {

@@ -205,7 +205,8 @@ impl Arguments {
     /// Bytes at `addr`, at most to the end of their page or of the strings.
     fn read<'a>(&self, addr: usize, buffer: &'a mut [u8]) -> &'a [u8] {
         let page = addr & !(PAGE_SIZE - 1);
-        let Some(frame) = self.frames.get((self.top_page().saturating_sub(page)) / PAGE_SIZE) else {
+        let Some(frame) = self.frames.get((self.top_page().saturating_sub(page)) / PAGE_SIZE)
+        else {
             return &[];
         };
         let len = buffer.len().min(page + PAGE_SIZE - addr).min(self.top.saturating_sub(addr));

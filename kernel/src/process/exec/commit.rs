@@ -3,12 +3,8 @@
 use super::{image::Image, privileges::Outcome, resolve::Program};
 use crate::{
     arch::{self, TrapFrame, fpu::FpuState},
-    process::{
-        Process, Task, clone, exit, pid,
-        set_ids,
-        signal::Signal,
-        task::TaskFlags,
-    },
+    fs::permission::{self, Access},
+    process::{Process, Task, clone, exit, pid, set_ids, signal::Signal, task::TaskFlags},
 };
 use abi::Result;
 use alloc::sync::Arc;
@@ -26,8 +22,9 @@ pub fn commit(task: &Arc<Task>, program: Program, image: Image, outcome: Outcome
     become_alone(task, process)?;
 
     exit::say_goodbye(task);
-    image.mm.activate();
+    // In this order: a switch in between finds the new one in the task, and the old one is alive as long as its tables are loaded.
     let old = task.mm.replace(Some(Arc::clone(&image.mm)));
+    image.mm.activate();
     drop(old);
     exit::finish_vfork(task);
 
@@ -80,8 +77,8 @@ fn become_alone(task: &Arc<Task>, process: &Arc<Process>) -> Result<()> {
 
 /// A program that its user may not read, or that changed ids, is not to be dumped or traced.
 fn set_dumpable(task: &Task, process: &Process, program: &Program, outcome: &Outcome) {
-    use crate::fs::Access;
-    let readable = program.file.may_access(&outcome.credentials, Access::READ);
+    let inode = program.file.inode();
+    let readable = permission::check(inode, &outcome.credentials, Access::READ).is_ok();
     let credentials = &outcome.credentials;
     let plain = credentials.uid == credentials.euid && credentials.gid == credentials.egid;
     process.dumpable.store(u8::from(readable && plain), Relaxed);

@@ -29,18 +29,12 @@ const READ_IMPLIES_EXEC: u32 = 0x0040_0000;
 /// Where position-independent programs with an interpreter go (`ELF_ET_DYN_BASE`): two thirds up.
 const RELOCATABLE_BASE: usize = (USER_END / 3 * 2) & !(PAGE_SIZE - 1);
 
-/// Random pages in the place of mappings: 28 bits.
-const MMAP_RANDOM_PAGES: u64 = 1 << 28;
+/// Random pages in the place of a relocatable program: 28 bits.
+const PROGRAM_RANDOM_PAGES: u64 = 1 << 28;
 /// Random pages below the top of the stack: 16 GiB.
 const STACK_RANDOM_PAGES: u64 = 1 << 22;
 /// Random pages before the heap: 32 MiB.
 const HEAP_RANDOM_PAGES: u64 = 1 << 13;
-
-/// Free space kept below the stack's limit (`stack_guard_gap`).
-const STACK_GUARD: usize = 256 * PAGE_SIZE;
-/// Least and most distance between the stack's top and the mappings.
-const GAP_MIN: usize = 128 << 20;
-const GAP_MAX: usize = USER_END / 6 * 5;
 
 /// Stack that is mapped at once, beyond what the arguments take.
 const STACK_SPARE: usize = 128 * 1024;
@@ -60,16 +54,13 @@ impl Layout {
     pub fn choose(task: &Task) -> Layout {
         let personality = task.personality.load(Relaxed);
         let randomize = !params::get().no_randomize && personality & ADDR_NO_RANDOMIZE == 0;
-        let pages = |count| if randomize { (random::word() % count) as usize * PAGE_SIZE } else { 0 };
+        let pages =
+            |count| if randomize { (random::word() % count) as usize * PAGE_SIZE } else { 0 };
         let stack_limit = task.process.limits().soft(Resource::Stack);
-        let gap = usize::try_from(stack_limit)
-            .unwrap_or(usize::MAX)
-            .saturating_add(STACK_GUARD)
-            .saturating_add(if randomize { STACK_RANDOM_PAGES as usize * PAGE_SIZE } else { 0 })
-            .clamp(GAP_MIN, GAP_MAX);
+        let random_word = if randomize { Some(random::word()) } else { None };
         Layout {
             stack_top: USER_END - pages(STACK_RANDOM_PAGES),
-            mmap_base: (USER_END - gap - pages(MMAP_RANDOM_PAGES)) & !(PAGE_SIZE - 1),
+            mmap_base: AddressSpace::mmap_top(stack_limit, random_word),
             randomize,
             read_implies_exec: personality & READ_IMPLIES_EXEC != 0,
         }
@@ -131,9 +122,8 @@ pub fn load(
     let auxiliary = auxiliary_vector(&facts, credentials);
     let argv = arguments.argument_addresses()?;
     let envp = arguments.environment_addresses()?;
-    let table =
-        stack::table(random_bytes as u64, argv.into_iter(), envp.into_iter(), &auxiliary)
-            .ok_or(Errno::ENOMEM)?;
+    let table = stack::table(random_bytes as u64, argv.into_iter(), envp.into_iter(), &auxiliary)
+        .ok_or(Errno::ENOMEM)?;
     let stack_pointer = table.pointer as usize;
 
     map_stack(&mm, layout.stack_top, stack_pointer, executable_stack)?;
@@ -180,7 +170,7 @@ fn main_base(program: &Program, layout: &Layout) -> Result<Base> {
         // A loader run by hand: it goes where it would go as an interpreter, out of the way of what it will load.
         return Ok(Base::Anywhere);
     }
-    Ok(Base::At(RELOCATABLE_BASE + layout.random_pages(MMAP_RANDOM_PAGES)))
+    Ok(Base::At(RELOCATABLE_BASE + layout.random_pages(PROGRAM_RANDOM_PAGES)))
 }
 
 /// An ELF file in memory.
@@ -200,7 +190,8 @@ fn load_elf(mm: &AddressSpace, elf: &ElfFile, base: Base) -> Result<Loaded> {
         Kind::Fixed => 0,
         Kind::Relocatable => choose_bias(mm, &plan, base)?,
     };
-    let reserved = Reservation { start: bias.wrapping_add(plan.start as usize), len: plan.span as usize };
+    let reserved =
+        Reservation { start: bias.wrapping_add(plan.start as usize), len: plan.span as usize };
     if reserved.start.checked_add(reserved.len).is_none_or(|end| end > USER_END) {
         return Err(Errno::ENOMEM);
     }

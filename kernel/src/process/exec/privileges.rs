@@ -4,12 +4,8 @@
 //! powers are honoured.
 
 use crate::{
-    fs::{File, MountFlags},
-    process::{
-        Credentials, Gid, SecureBits, Task, Uid,
-        credentials::ROOT,
-        task::TaskFlags,
-    },
+    fs::{File, mount::MountFlags},
+    process::{Credentials, Gid, SecureBits, Task, Uid, credentials::ROOT, task::TaskFlags},
 };
 use alloc::sync::Arc;
 
@@ -63,11 +59,7 @@ pub fn after_exec(task: &Task, file: &File) -> Outcome {
         || new.uid != new.euid
         || new.gid != new.egid
         || new.uid != ROOT && effective;
-    Outcome {
-        credentials: Arc::new(new),
-        secure,
-        ids_changed: set_uid_changed || set_gid_changed,
-    }
+    Outcome { credentials: Arc::new(new), secure, ids_changed: set_uid_changed || set_gid_changed }
 }
 
 /// Set-user-ID and set-group-ID bits, unless the mount or `PR_SET_NO_NEW_PRIVS` says no.
@@ -75,8 +67,7 @@ fn apply_set_ids(task: &Task, file: &File, new: &mut Credentials) {
     const SET_UID: u16 = 0o4000;
     const SET_GID: u16 = 0o2000;
     const GROUP_EXECUTE: u16 = 0o010;
-    if file.path().mount.has(MountFlags::NO_SUID)
-        || task.flags().contains(TaskFlags::NO_NEW_PRIVS)
+    if file.path().mount.has(MountFlags::NO_SUID) || task.flags().contains(TaskFlags::NO_NEW_PRIVS)
     {
         return;
     }

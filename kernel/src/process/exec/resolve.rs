@@ -3,10 +3,10 @@
 
 use super::{Request, arguments::Arguments};
 use crate::{
-    fs::{self, File, IoSink, LookupFlags},
+    fs::{self, AT_FDCWD, File, IoSink, LookupFlags},
     process::exec::base_name,
 };
-use abi::{Errno, Result, general::AT_FDCWD};
+use abi::{Errno, Result};
 use alloc::{sync::Arc, vec, vec::Vec};
 use binfmt::{
     HEAD_SIZE,
