@@ -254,6 +254,10 @@ fn alloc_once(layout: &Layout) -> Option<*mut u8> {
 
 #[cold]
 fn alloc_slow(layout: &Layout) -> *mut u8 {
+    if class_of(layout).is_none() && large(layout).is_none() {
+        // No block is that large: nothing that could be freed would help.
+        return ptr::null_mut();
+    }
     reclaim::retry_kernel(|| alloc_once(layout)).unwrap_or(ptr::null_mut())
 }
 

@@ -8,12 +8,15 @@ use super::{
     vma::{ACCESS, Backing, Vma, VmaFlags, access_flags, protection},
 };
 use crate::{
-    arch::paging::{Entry, PteFlags},
+    arch::paging::{self, Entry, PteFlags},
     mm::{PAGE_SIZE, USER_END},
     process::Resource,
 };
 use abi::{Errno, Result};
 use core::ops::Range;
+
+/// The end of what the user half's tables can map: a page above what programs may.
+const USER_HALF_END: usize = USER_END + PAGE_SIZE;
 
 impl AddressSpace {
     /// `munmap(2)`.
@@ -76,12 +79,10 @@ impl AddressSpace {
     /// Frees the tables that only served `range` and the free space around it.
     fn free_tables(&self, map: &Map, range: Range<usize>, gather: &mut Gather<'_>) {
         let floor = map.vmas.before(range.start).map_or(0, |below| below.end);
-        let ceiling = map.vmas.find(range.end).map_or(USER_END + PAGE_SIZE, |above| above.start);
-        // Only tables that `range` itself touches can have become empty by this change.
-        let start = floor.max(range.start & !((1 << 39) - 1));
-        let end = ceiling.min(range.end.next_multiple_of(1 << 39));
-        if end - start >= crate::arch::paging::span(1) {
-            self.tables.unlink_tables(start..end, &mut |table| gather.table(table, range.start));
+        let ceiling = map.vmas.find(range.end).map_or(USER_HALF_END, |above| above.start);
+        if ceiling - floor >= paging::span(1) {
+            let free = floor..ceiling;
+            self.tables.unlink_tables(&range, &free, &mut |table| gather.table(table, range.start));
         }
     }
 
@@ -215,7 +216,8 @@ impl AddressSpace {
             return old;
         }
         let layout = self.layout();
-        let data = (addr - map.brk_start).saturating_add(layout.end_data - layout.start_data);
+        let data = (addr - map.brk_start)
+            .saturating_add(layout.end_data.saturating_sub(layout.start_data));
         if data / PAGE_SIZE > limit_pages(Resource::Data) {
             return old;
         }

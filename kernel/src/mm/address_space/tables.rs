@@ -236,22 +236,28 @@ impl Tables {
         Ok(())
     }
 
-    /// Unlinks the tables that map nothing but addresses in `range`, all of whose entries are empty; `sink` gets each, to be freed with
-    /// [`Tables::free_unlinked`] once no CPU can walk through it. The space's lock is held for writing.
-    pub fn unlink_tables(&self, range: Range<usize>, sink: &mut dyn FnMut(PhysAddr)) {
-        Self::unlink_level(self.root_table(), LEVELS - 1, 0, &range, sink);
+    /// Unlinks the tables that `changed` is mapped by and that map nothing outside `free`, whose entries are all empty; `sink` gets each, to be
+    /// freed with [`Tables::free_unlinked`] once no CPU can walk through it. The space's lock is held for writing.
+    pub fn unlink_tables(
+        &self,
+        changed: &Range<usize>,
+        free: &Range<usize>,
+        sink: &mut dyn FnMut(PhysAddr),
+    ) {
+        Self::unlink_level(self.root_table(), LEVELS - 1, 0, changed, free, sink);
     }
 
     fn unlink_level(
         table: &Table,
         level: usize,
         base: usize,
-        range: &Range<usize>,
+        changed: &Range<usize>,
+        free: &Range<usize>,
         sink: &mut dyn FnMut(PhysAddr),
     ) {
         let span = paging::span(level);
-        let first = range.start.saturating_sub(base) / span;
-        let last = (range.end - 1 - base).min(span * ENTRIES - 1) / span;
+        let first = changed.start.saturating_sub(base) / span;
+        let last = (changed.end - 1 - base) / span;
         let entries = if level == LEVELS - 1 { ENTRIES / 2 } else { ENTRIES };
         for index in first..=last.min(entries - 1) {
             let entry = table.load(index);
@@ -262,9 +268,9 @@ impl Tables {
             if level > 1 {
                 // SAFETY: as in `leaf`.
                 let below = unsafe { Table::at(entry.addr()) };
-                Self::unlink_level(below, level - 1, start, range, sink);
+                Self::unlink_level(below, level - 1, start, changed, free, sink);
             }
-            if range.start <= start && start + span <= range.end {
+            if free.start <= start && start + span <= free.end {
                 table.store(index, Entry::NONE);
                 sink(entry.addr());
             }
