@@ -392,6 +392,7 @@ fn chroot(args: &[usize; 6]) -> Result<usize> {
 
 /// `getcwd(2)`: the length with its NUL.
 fn getcwd(args: &[usize; 6]) -> Result<usize> {
+    const PATH_MAX: usize = 4096;
     let directories = context::current().directories();
     if directories.cwd.dentry.is_deleted() {
         return Err(Errno::ENOENT);
@@ -401,6 +402,9 @@ fn getcwd(args: &[usize; 6]) -> Result<usize> {
         name.splice(..0, *b"(unreachable)");
     }
     name.push(0);
+    if name.len() > PATH_MAX {
+        return Err(Errno::ENAMETOOLONG);
+    }
     if name.len() > args[1] {
         return Err(Errno::ERANGE);
     }
