@@ -57,7 +57,29 @@ fn start() -> ! {
 fn start_rest() {
     arch::smp::start_others(params::get().max_cpus.unwrap_or(usize::MAX));
     pr_info!("smp: {} CPUs", arch::cpu::online_count());
+    mount_root();
     panic!("nothing more to start");
+}
+
+/// Unpacks the initramfs into the root file system.
+fn mount_root() {
+    let (archive, at) = arch::boot::initramfs();
+    let outcome = fs::init_root(archive, at);
+    pr_info!(
+        "initramfs: {} entries, {} pages used in place",
+        outcome.entries,
+        outcome.pages_in_place
+    );
+    match outcome.error {
+        Some(cpio::Error::Compressed(at)) => {
+            pr_err!("initramfs: compressed at byte {at}: only uncompressed newc archives are read")
+        }
+        Some(error) => pr_err!("initramfs: {error:?}"),
+        None => {}
+    }
+    if outcome.skipped > 0 {
+        pr_err!("initramfs: {} entries could not be made", outcome.skipped);
+    }
 }
 
 /// Every other CPU, on its idle task's stack.

@@ -119,7 +119,7 @@ pub fn initramfs() -> (&'static [u8], PhysAddr) {
     let range = info().initramfs.clone();
     let start = PhysAddr(range.start);
     // SAFETY: the loader left the module there, the direct map shows it, and the allocator was told to
-    // keep off. It is written by nobody: whoever uses its pages in place copies them first.
+    // keep off. It is written by nobody: whoever uses its pages in place writes only through their frames, when the archive has been read for the last time.
     let bytes = unsafe { core::slice::from_raw_parts(start.to_virt().as_mut_ptr(), range.len()) };
     (bytes, start)
 }
