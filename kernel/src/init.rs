@@ -19,9 +19,7 @@ const CANDIDATES: [&str; 5] = ["/init", "/sbin/init", "/etc/init", "/bin/init", 
 /// Mounts the root and starts the first program. Panics when there is none.
 pub fn run() {
     process::scale_to_memory(MemoryStats::now().total);
-    let (initramfs, physical) = arch::boot::initramfs();
-    let outcome = fs::init_root(initramfs, physical);
-    pr_info!("initramfs: {outcome:?}");
+    mount_root();
     let current = sched::current();
     current.fs.replace(Some(FsContext::initial()));
     match FdTable::new() {
@@ -33,6 +31,27 @@ pub fn run() {
     start_first_program();
     drop(current.files.replace(None));
     drop(current.fs.replace(None));
+}
+
+/// Unpacks the initramfs into the root file system.
+fn mount_root() {
+    let (archive, at) = arch::boot::initramfs();
+    let outcome = fs::init_root(archive, at);
+    pr_info!(
+        "initramfs: {} entries, {} pages used in place",
+        outcome.entries,
+        outcome.pages_in_place
+    );
+    match outcome.error {
+        Some(cpio::Error::Compressed(at)) => {
+            pr_err!("initramfs: compressed at byte {at}: only uncompressed newc archives are read")
+        }
+        Some(error) => pr_err!("initramfs: {error:?}"),
+        None => {}
+    }
+    if outcome.skipped > 0 {
+        pr_err!("initramfs: {} entries could not be made", outcome.skipped);
+    }
 }
 
 /// Descriptors 0 to 2.
@@ -64,7 +83,10 @@ fn start_first_program() {
             Ok(()) => return,
             Err(Errno::ENOENT) => {}
             Err(error) => {
-                pr_err!("Starting init: {candidate} exists but couldn't execute it (error {})", -error.code());
+                pr_err!(
+                    "Starting init: {candidate} exists but couldn't execute it (error {})",
+                    -error.code()
+                );
             }
         }
     }

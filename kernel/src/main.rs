@@ -15,6 +15,7 @@ mod klog;
 mod arch;
 mod drivers;
 mod fs;
+mod init;
 mod mm;
 mod net;
 mod panic;
@@ -57,28 +58,18 @@ fn start() -> ! {
 fn start_rest() {
     arch::smp::start_others(params::get().max_cpus.unwrap_or(usize::MAX));
     pr_info!("smp: {} CPUs", arch::cpu::online_count());
-    mount_root();
-    panic!("nothing more to start");
+    init::run();
 }
 
-/// Unpacks the initramfs into the root file system.
-fn mount_root() {
-    let (archive, at) = arch::boot::initramfs();
-    let outcome = fs::init_root(archive, at);
-    pr_info!(
-        "initramfs: {} entries, {} pages used in place",
-        outcome.entries,
-        outcome.pages_in_place
-    );
-    match outcome.error {
-        Some(cpio::Error::Compressed(at)) => {
-            pr_err!("initramfs: compressed at byte {at}: only uncompressed newc archives are read")
+/// What the first program needs of file systems and terminals, once there is a root directory.
+fn start_file_systems() {
+    // "ttyS0,115200n8": the last one named is the console, its speed is what it is.
+    let console = params::get().consoles.last().copied().unwrap_or("ttyS0");
+    let console = console.split(',').next().unwrap_or(console);
+    for (what, outcome) in [("terminals", tty::init(console)), ("devices", fs::init_special())] {
+        if let Err(error) = outcome {
+            panic!("cannot start {what}: {error:?}");
         }
-        Some(error) => pr_err!("initramfs: {error:?}"),
-        None => {}
-    }
-    if outcome.skipped > 0 {
-        pr_err!("initramfs: {} entries could not be made", outcome.skipped);
     }
 }
 
