@@ -58,6 +58,9 @@ fn start() -> ! {
 fn start_rest() {
     arch::smp::start_others(params::get().max_cpus.unwrap_or(usize::MAX));
     pr_info!("smp: {} CPUs", arch::cpu::online_count());
+    for cpu in 0..arch::cpu::online_count() {
+        sync::rcu::start_thread(cpu).expect("no memory for the first threads");
+    }
     init::run();
 }
 
