@@ -86,7 +86,8 @@ impl<const N: usize> GracePeriods<N> {
     #[inline]
     pub fn leave_idle(&self, cpu: usize) {
         let latest = self.latest.load(Ordering::Acquire);
-        self.cpus[cpu].store(latest, Ordering::Relaxed);
+        // Release: whoever reads this instead of the idle mark must see the sections before that mark ended, too.
+        self.cpus[cpu].store(latest, Ordering::Release);
         fence(Ordering::SeqCst);
     }
     /// Begins a grace period for what was unlinked before.
