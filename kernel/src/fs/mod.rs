@@ -73,8 +73,7 @@ use alloc::sync::Arc;
 /// Makes the root file system, from the initramfs that lies at `physical`. Boot calls it once.
 pub fn init_root(initramfs: &'static [u8], physical: PhysAddr) -> initramfs::Outcome {
     tmpfs::register();
-    let mode = FileMode(0o755);
-    let root = tmpfs::Tmpfs::new("rootfs", tmpfs::Options { mode, ..tmpfs::Options::defaults() });
+    let root = tmpfs::Tmpfs::new("rootfs", tmpfs::Options::defaults());
     let outcome = initramfs::unpack(&root.root(), initramfs, physical);
     let fs: Arc<dyn FileSystem> = root;
     mount_tree::set_root(&fs);

@@ -33,7 +33,7 @@ fn is_at(at: &Path, mount: &Mount, dentry: &Dentry) -> bool {
 
 /// Makes the first mount, at boot.
 pub fn set_root(fs: &Arc<dyn FileSystem>) -> Arc<Mount> {
-    let mount = Mount::new(mount::superblock_of(fs), None, b"rootfs", MountFlags::REL_ATIME);
+    let mount = Mount::new(mount::superblock_of(fs), None, b"rootfs", MountFlags::empty());
     LIST.lock().push(mount.clone());
     ROOT.call_once(|| mount).clone()
 }
@@ -217,6 +217,15 @@ pub enum Busy {
     Detach,
 }
 
+/// Whether somebody besides the list, the hash and the caller has the mount.
+fn is_used(mount: &Arc<Mount>) -> bool {
+    if Arc::strong_count(mount) > 3 {
+        // What was let go of under RCU (a mount that lay on this one) still counts until the grace period is over.
+        rcu::barrier();
+    }
+    Arc::strong_count(mount) > 3
+}
+
 /// `umount2(2)` of the mount whose root is `path`, which is given up. `EINVAL` when it is no mount's root, `EBUSY`.
 pub fn unmount(path: Path, busy: Busy) -> Result<()> {
     let mount = path.mount.clone();
@@ -234,8 +243,7 @@ pub fn unmount(path: Path, busy: Busy) -> Result<()> {
     }
     let gone = match busy {
         Busy::Fail => {
-            // The list's, the hash's, and ours.
-            if children(&list, &mount).next().is_some() || Arc::strong_count(&mount) > 3 {
+            if children(&list, &mount).next().is_some() || is_used(&mount) {
                 return Err(Errno::EBUSY);
             }
             alloc::vec![mount]

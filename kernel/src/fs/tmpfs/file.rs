@@ -328,6 +328,16 @@ impl FileOps for FileBody {
         Ok(&self.seals)
     }
 
+    fn add_seals(&self, file: &File, seals: u32) -> Result<()> {
+        let seals = Seals::from_bits(seals).ok_or(Errno::EINVAL)?;
+        let _lock = file.inode().lock().write();
+        if self.sealed(Seals::SEAL) {
+            return Err(Errno::EPERM);
+        }
+        self.seals.fetch_or(seals.bits(), Ordering::Release);
+        Ok(())
+    }
+
     fn sync(&self, _: &File, _: bool) -> Result<()> {
         Ok(())
     }
@@ -370,6 +380,12 @@ impl PageSource for FileBody {
             }
         }
     }
+}
+
+/// Whether seals forbid new writable shared mappings of a file.
+pub fn is_write_sealed(file: &File) -> bool {
+    let writes = Seals::WRITE | Seals::FUTURE_WRITE;
+    file.ops().seals().is_ok_and(|seals| seals.load(Ordering::Acquire) & writes.bits() != 0)
 }
 
 /// Where memfds live: an instance without limits that is mounted nowhere.

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     mm::{MemoryStats, PAGE_SIZE},
     process::{Gid, Uid},
+    sync::rcu,
 };
 use abi::{Errno, Result};
 use alloc::{string::String, sync::Arc};
@@ -22,7 +23,7 @@ mod directory;
 mod file;
 mod node;
 
-pub use file::{FileBody, new_memfd};
+pub use file::{FileBody, is_write_sealed, new_memfd};
 pub use node::{Node, of as node_of};
 
 const TMPFS_MAGIC: u64 = 0x0102_1994;
@@ -53,7 +54,15 @@ impl Shared {
     }
 }
 
+/// Files that were removed give their pages and inodes back after a grace period: before the limit is reported, that is waited for.
 fn charge(count: &AtomicU64, max: &AtomicU64, n: u64) -> Result<()> {
+    try_charge(count, max, n).or_else(|_| {
+        rcu::barrier();
+        try_charge(count, max, n)
+    })
+}
+
+fn try_charge(count: &AtomicU64, max: &AtomicU64, n: u64) -> Result<()> {
     let max = max.load(Ordering::Relaxed);
     let before = count.fetch_add(n, Ordering::Relaxed);
     if max != 0 && before + n > max {
@@ -189,6 +198,8 @@ impl FileSystem for Tmpfs {
         self.shared.device
     }
     fn stat(&self) -> Result<StatFs> {
+        // What was removed before shows as free.
+        rcu::barrier();
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let shared = &self.shared;
         let blocks = load(&shared.max_pages);
@@ -211,10 +222,12 @@ impl FileSystem for Tmpfs {
             // Writing to a String does not fail.
             let _ = out.write_fmt(text);
         };
-        if max_pages != 0 {
+        // As on Linux: what is the default is not shown.
+        let defaults = Options::defaults();
+        if max_pages != defaults.max_pages {
             show(format_args!(",size={}k", max_pages * (PAGE_SIZE as u64 / 1024)));
         }
-        if max_inodes != 0 {
+        if max_inodes != defaults.max_inodes {
             show(format_args!(",nr_inodes={max_inodes}"));
         }
         if mode.0 != 0o1777 {

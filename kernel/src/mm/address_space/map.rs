@@ -8,6 +8,7 @@ use super::{
     vma::{Backing, Object, Vma, VmaFlags, access_flags},
 };
 use crate::{
+    fs::{self, mount::MountFlags},
     mm::{PAGE_SIZE, USER_END, UserAddr, node, stats::Counter},
     process::{self, Capability, Resource},
     sched,
@@ -408,6 +409,12 @@ fn sharing(kind: &MapKind, prot: Prot, flags: MmapFlags) -> Result<VmaFlags> {
         }
         if !file.flags().readable() {
             return Err(Errno::EACCES);
+        }
+        if prot.contains(Prot::EXEC) && file.path().mount.has(MountFlags::NO_EXEC) {
+            return Err(Errno::EPERM);
+        }
+        if shared && prot.contains(Prot::WRITE) && fs::tmpfs::is_write_sealed(file) {
+            return Err(Errno::EPERM);
         }
         if flags.contains(MmapFlags::GROWSDOWN) {
             return Err(Errno::EINVAL);
