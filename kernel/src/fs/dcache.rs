@@ -5,7 +5,10 @@
 //! of a name what the directory did not say last.
 
 use super::{Dentry, Inode, dentry::Place};
-use crate::sync::{KernelRcu, Lazy, rcu::RcuGuard};
+use crate::{
+    mm::{Shrinker, register_shrinker},
+    sync::{KernelRcu, Lazy, rcu::RcuGuard},
+};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rcu_collections::RcuHash;
@@ -118,7 +121,27 @@ pub fn forget_all(mut condemned: impl FnMut(&Dentry) -> bool) {
     }
 }
 
-/// Gives up about `count` names that were not used lately; how many went. A shrinker for memory pressure.
+/// Names (with their dentries and inodes) that fit a page, roughly.
+const NAMES_IN_A_PAGE: usize = 12;
+
+/// Gives names up when memory is short.
+struct NameShrinker;
+
+impl Shrinker for NameShrinker {
+    fn reclaimable(&self) -> usize {
+        TABLE.len() / NAMES_IN_A_PAGE
+    }
+    fn shrink(&self, target: usize) -> usize {
+        shrink(target.saturating_mul(NAMES_IN_A_PAGE)) / NAMES_IN_A_PAGE
+    }
+}
+
+/// Sets the cache up, at boot.
+pub fn init() {
+    register_shrinker(Arc::new(NameShrinker));
+}
+
+/// Gives up about `count` names that were not used lately; how many went.
 pub fn shrink(count: usize) -> usize {
     let mut gone = 0;
     // Two rounds: the first may only take the marks of recent use away.

@@ -72,6 +72,7 @@ use alloc::sync::Arc;
 
 /// Makes the root file system, from the initramfs that lies at `physical`. Boot calls it once.
 pub fn init_root(initramfs: &'static [u8], physical: PhysAddr) -> initramfs::Outcome {
+    dcache::init();
     tmpfs::register();
     let root = tmpfs::Tmpfs::new("rootfs", tmpfs::Options::defaults());
     let outcome = initramfs::unpack(&root.root(), initramfs, physical);

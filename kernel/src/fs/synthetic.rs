@@ -57,17 +57,16 @@ pub type Show = Box<dyn Fn(&mut String) -> Result<()> + Send + Sync>;
 /// Takes what was written to a file in one call (at most a page).
 pub type Store = Box<dyn Fn(&[u8]) -> Result<()> + Send + Sync>;
 
+/// Takes an entry of a listing: name, inode number, type, cookie. False when there is no room for it.
+pub type ListEntry<'a> = &'a mut dyn FnMut(&[u8], u64, FileType, u64) -> bool;
+
 /// A directory whose entries are computed.
 pub trait DynamicDir: Send + Sync {
     /// Finds a name; `ENOENT`. Called at each look-up, nothing is cached.
     fn lookup(&self, name: &[u8]) -> Result<Arc<Inode>>;
     /// Lists entries in the order of their cookies (at least 2, growing), from the first with cookie `from` or later, until
     /// `entry(name, inode number, type, cookie)` returns false.
-    fn list(
-        &self,
-        from: u64,
-        entry: &mut dyn FnMut(&[u8], u64, FileType, u64) -> bool,
-    ) -> Result<()>;
+    fn list(&self, from: u64, entry: ListEntry<'_>) -> Result<()>;
 }
 
 /// A synthetic file system instance.
@@ -280,8 +279,10 @@ impl Common {
 
 /// A directory with a list of entries that only grows.
 pub struct StaticDir {
-    entries: SpinLock<Vec<(Box<[u8]>, Arc<Inode>)>>,
+    entries: SpinLock<Vec<StaticEntry>>,
 }
+
+type StaticEntry = (Box<[u8]>, Arc<Inode>);
 
 impl StaticDir {
     /// Adds an entry, or replaces the one of this name.
@@ -304,11 +305,7 @@ impl DynamicDir for StaticDir {
         let found = entries.iter().find(|(have, _)| &**have == name);
         found.map(|(_, inode)| inode.clone()).ok_or(Errno::ENOENT)
     }
-    fn list(
-        &self,
-        from: u64,
-        entry: &mut dyn FnMut(&[u8], u64, FileType, u64) -> bool,
-    ) -> Result<()> {
+    fn list(&self, from: u64, entry: ListEntry<'_>) -> Result<()> {
         let mut cookie = from.max(2);
         loop {
             // The lock is not held around `entry`, which copies to user memory.

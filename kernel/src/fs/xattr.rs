@@ -21,7 +21,10 @@ pub const XATTR_SIZE_MAX: usize = 65536;
 const STORE_MAX: usize = 2 * XATTR_SIZE_MAX;
 
 /// The attributes of one inode.
-pub struct XattrStore(SpinLock<BTreeMap<Box<[u8]>, Box<[u8]>>>);
+pub struct XattrStore(SpinLock<Values>);
+
+/// Values by name.
+type Values = BTreeMap<Box<[u8]>, Box<[u8]>>;
 
 /// Whether a name may or must exist already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
