@@ -157,7 +157,8 @@ impl<T: ?Sized> RwLock<T> {
         drop(waiters);
         loop {
             sched::set_state(state);
-            if !waiter.is_linked() {
+            // Not "is it unlinked": the one who grants wakes us before that.
+            if waiter.fired() {
                 break;
             }
             if interrupted(state) {
@@ -175,7 +176,11 @@ impl<T: ?Sized> RwLock<T> {
             sched::schedule();
         }
         sched::set_state(TaskState::Running);
-        // The grant's stores to the word came before it unlinked us (release, acquire).
+        // The grant's stores to the word came before it unlinked us (release, acquire), which is its last touch of the node and
+        // comes right after the wake-up.
+        while waiter.is_linked() {
+            core::hint::spin_loop();
+        }
         Ok(())
     }
 
