@@ -32,12 +32,12 @@ pub(super) fn init(name: &str) {
 struct AuxDriver;
 
 impl DeviceDriver for AuxDriver {
-    fn open(&self, _: &Arc<Inode>, device: DeviceId, _: OpenFlags) -> Result<Arc<dyn FileOps>> {
+    fn open(&self, _: &Arc<Inode>, device: DeviceId, flags: OpenFlags) -> Result<Arc<dyn FileOps>> {
         let terminal = match device.minor {
             0 => job_control::current_process().terminal().ok_or(Errno::ENXIO)?,
             _ => terminal().ok_or(Errno::ENODEV)?,
         };
-        Ok(TerminalFile::open(terminal)?)
+        Ok(TerminalFile::open(terminal, flags)?)
     }
 
     fn opened(&self, _: &Arc<File>) -> Result<()> {

@@ -16,25 +16,28 @@ pub(super) struct TerminalFile {
     pub(super) terminal: Arc<Terminal>,
     /// The terminal's hang-ups when this was opened.
     hangups: u32,
+    /// The open may make it the controlling terminal.
+    may_control: bool,
 }
 
 impl TerminalFile {
-    /// Opens `terminal`; `EBUSY` when somebody has it for himself.
-    pub(super) fn open(terminal: Arc<Terminal>) -> Result<Arc<TerminalFile>> {
+    /// Opens `terminal`; `EBUSY` when somebody has it for himself. Without `O_NOCTTY` it may become the controlling terminal of
+    /// one that may read it.
+    pub(super) fn open(terminal: Arc<Terminal>, flags: OpenFlags) -> Result<Arc<TerminalFile>> {
         if terminal.exclusive.load(Ordering::Relaxed) && !job_control::capable(Capability::SysAdmin)
         {
             return Err(Errno::EBUSY);
         }
         terminal.open();
         let hangups = terminal.hangups();
-        Ok(Arc::new(TerminalFile { terminal, hangups }))
+        let may_control = flags.readable() && !flags.contains(OpenFlags::NOCTTY);
+        Ok(Arc::new(TerminalFile { terminal, hangups, may_control }))
     }
 
-    /// The end of an open: a session leader may get its controlling terminal by it. One that cannot read the file cannot.
+    /// The end of an open: a session leader may get its controlling terminal by it.
     pub(super) fn opened(file: &File) {
         let Some(this) = file.ops().as_any().downcast_ref::<TerminalFile>() else { return };
-        let flags = file.flags();
-        if flags.readable() && !flags.contains(OpenFlags::NOCTTY) {
+        if this.may_control {
             this.terminal.acquire_on_open();
         }
     }

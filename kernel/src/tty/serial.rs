@@ -224,11 +224,11 @@ impl Driver for LineDriver {
 struct SerialTerminals;
 
 impl DeviceDriver for SerialTerminals {
-    fn open(&self, _: &Arc<Inode>, device: DeviceId, _: OpenFlags) -> Result<Arc<dyn FileOps>> {
+    fn open(&self, _: &Arc<Inode>, device: DeviceId, flags: OpenFlags) -> Result<Arc<dyn FileOps>> {
         let index = device.minor.checked_sub(FIRST_MINOR).ok_or(Errno::ENXIO)?;
         let line = LINES.get(index as usize).ok_or(Errno::ENXIO)?;
         let terminal = line.terminal.get().ok_or(Errno::EIO)?;
-        Ok(TerminalFile::open(Arc::clone(terminal))?)
+        Ok(TerminalFile::open(Arc::clone(terminal), flags)?)
     }
 
     fn opened(&self, file: &Arc<File>) -> Result<()> {

@@ -66,13 +66,18 @@ impl DeviceDriver for Multiplexer {
 struct Slaves;
 
 impl DeviceDriver for Slaves {
-    fn open(&self, inode: &Arc<Inode>, device: DeviceId, _: OpenFlags) -> Result<Arc<dyn FileOps>> {
+    fn open(
+        &self,
+        inode: &Arc<Inode>,
+        device: DeviceId,
+        flags: OpenFlags,
+    ) -> Result<Arc<dyn FileOps>> {
         let instance = inode.file_system().device();
         let (terminal, link) = find_slave(instance, device.minor).ok_or(Errno::EIO)?;
         if link.is_locked() || link.master_is_closed() {
             return Err(Errno::EIO);
         }
-        Ok(TerminalFile::open(terminal)?)
+        Ok(TerminalFile::open(terminal, flags)?)
     }
 
     fn opened(&self, file: &Arc<File>) -> Result<()> {
