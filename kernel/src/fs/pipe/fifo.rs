@@ -17,6 +17,11 @@ impl FifoSlot {
         FifoSlot(SpinLock::new(&class::TABLE, Weak::new()))
     }
 
+    /// Makes it the pipe's: opening the inode anew (`/proc/<pid>/fd/N`) opens another end of `pipe`.
+    pub(super) fn attach(&self, pipe: &Arc<Pipe>) {
+        *self.0.lock() = Arc::downgrade(pipe);
+    }
+
     fn pipe(&self) -> Result<Arc<Pipe>> {
         if let Some(pipe) = self.0.lock().upgrade() {
             return Ok(pipe);

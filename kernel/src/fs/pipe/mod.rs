@@ -12,7 +12,7 @@ mod ring;
 pub use fifo::{FifoSlot, open_fifo};
 pub use ring::{Buffer, Ring};
 
-use super::{File, FileOps, IoSink, IoSource, OpenFlags};
+use super::{File, FileOps, IoSink, IoSource, OpenFlags, anonymous};
 use crate::{
     mm::{self, PAGE_SIZE, UserAddr},
     process::{
@@ -263,9 +263,12 @@ pub fn broken_pipe() -> Errno {
 pub fn new_pipe(flags: OpenFlags) -> Result<(Arc<File>, Arc<File>)> {
     let pipe = Pipe::new()?;
     let status = flags & (OpenFlags::NONBLOCK | OpenFlags::DIRECT);
+    // Both ends are the same inode.
+    let path = anonymous::new_path("pipe");
+    path.inode().fifo().attach(&pipe);
     let open = |access: OpenFlags| {
         let end = PipeEnd::open(&pipe, &mut pipe.lock(), access);
-        File::anonymous("pipe", access | status, Arc::new(end))
+        File::new(path.clone(), access | status, Arc::new(end))
     };
     Ok((open(OpenFlags::empty())?, open(OpenFlags::WRONLY)?))
 }
