@@ -162,8 +162,11 @@ impl WaitQueue {
         let waiter = Waiter::current(kind);
         let mut timed_out = false;
         let outcome = loop {
-            self.enqueue(&waiter);
+            // The state comes first: a wake-up unqueues us, and must then keep us from sleeping. The barrier after both
+            // is the one of the module's text.
             sched::set_state(state);
+            self.enqueue(&waiter);
+            fence(Ordering::SeqCst);
             if let Some(value) = condition() {
                 break Ok(Woken::Ready(value));
             }
