@@ -11,6 +11,7 @@
 
 use crate::{
     Rcu,
+    atomics::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
     lock::{WriteGuard, WriteLock},
 };
 use alloc::{
@@ -24,7 +25,6 @@ use core::{
     mem::{self, ManuallyDrop},
     ops::Deref,
     ptr,
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
 };
 
 /// No free number below the limit, or no memory.
@@ -40,6 +40,8 @@ pub enum Full {
 const UNCLAIMED: usize = usize::MAX;
 /// Owner of a table of several threads.
 const SHARED: usize = 0;
+/// Numbers in a new table: a word of bits.
+const FIRST_LEN: usize = 64;
 /// Closed files whose memory waits in one batch for a grace period.
 const LIMBO: usize = 32;
 
@@ -51,7 +53,7 @@ impl<T> Array<T> {
     fn new(len: usize) -> Result<Box<Array<T>>, Full> {
         let mut slots = Vec::new();
         slots.try_reserve_exact(len).map_err(|_| Full::Memory)?;
-        slots.resize_with(len, AtomicPtr::default);
+        slots.resize_with(len, || AtomicPtr::new(ptr::null_mut()));
         Ok(Box::new(Array { slots: slots.into_boxed_slice() }))
     }
 }
@@ -133,7 +135,7 @@ impl<T: Send + Sync + 'static, R: Rcu> Locked<'_, T, R> {
 impl<T: Send + Sync + 'static, R: Rcu> FdMap<T, R> {
     /// An empty table. Its owner will be the first thread that looks into it.
     pub fn new() -> Result<Self, Full> {
-        Self::with_len(64)
+        Self::with_len(FIRST_LEN)
     }
 
     fn with_len(len: usize) -> Result<Self, Full> {
@@ -367,7 +369,7 @@ impl<T: Send + Sync + 'static, R: Rcu> FdMap<T, R> {
 
     /// Makes room for number `fd`.
     fn grow(&self, fd: usize) -> Result<(), Full> {
-        let len = (fd + 1).next_power_of_two().max(64);
+        let len = (fd + 1).next_power_of_two().max(FIRST_LEN);
         let bigger = Array::new(len)?;
         let foreign = {
             let owner = self.owner.load(Ordering::Relaxed);
@@ -534,7 +536,7 @@ fn upgrade<T>(word: *mut T) -> Option<Arc<T>> {
 impl<T: Send + Sync + 'static, R: Rcu> Drop for FdMap<T, R> {
     fn drop(&mut self) {
         // SAFETY: nobody else can reach the table any more.
-        let array = unsafe { Box::from_raw(*self.array.get_mut()) };
+        let array = unsafe { Box::from_raw(self.array.load(Ordering::Relaxed)) };
         for slot in &array.slots {
             let word = slot.load(Ordering::Relaxed);
             if !word.is_null() {
@@ -545,7 +547,7 @@ impl<T: Send + Sync + 'static, R: Rcu> Drop for FdMap<T, R> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::testing::TestRcu;

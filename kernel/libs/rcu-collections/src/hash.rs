@@ -1,15 +1,18 @@
 //! A hash table with a fixed number of buckets. A look-up takes no lock and writes nothing; changes take the lock of one of
 //! 64 stripes. The caller hashes, and compares values itself.
 
-use crate::{Rcu, lock::WriteLock};
-use alloc::{boxed::Box, vec::Vec};
-use core::{
-    marker::PhantomData,
-    ptr,
-    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
+use crate::{
+    Rcu,
+    atomics::{AtomicPtr, AtomicUsize, Ordering},
+    lock::WriteLock,
 };
+use alloc::{boxed::Box, vec::Vec};
+use core::{array, marker::PhantomData, ptr};
 
+#[cfg(not(loom))]
 const STRIPES: usize = 64;
+#[cfg(loom)]
+const STRIPES: usize = 1;
 
 struct Node<T> {
     hash: u64,
@@ -41,10 +44,11 @@ impl<T> Unlinked<T> {
 impl<T: Send + Sync + 'static, R: Rcu> RcuHash<T, R> {
     /// A table of `1 << bits` buckets.
     pub fn new(bits: u32) -> Self {
-        let buckets: Vec<_> = (0..1usize << bits).map(|_| AtomicPtr::default()).collect();
+        let buckets: Vec<_> =
+            (0..1usize << bits).map(|_| AtomicPtr::new(ptr::null_mut())).collect();
         RcuHash {
             buckets: buckets.into_boxed_slice(),
-            locks: [const { WriteLock::new() }; STRIPES],
+            locks: array::from_fn(|_| WriteLock::new()),
             len: AtomicUsize::new(0),
             owns: PhantomData,
         }
@@ -91,7 +95,7 @@ impl<T: Send + Sync + 'static, R: Rcu> RcuHash<T, R> {
     /// Removes what `matches` accepts and adds `value`, in one step for other writers.
     pub fn replace(&self, hash: u64, mut matches: impl FnMut(&T) -> bool, value: T) {
         let index = self.index(hash);
-        let node = Box::new(Node { hash, value, next: AtomicPtr::default() });
+        let node = Box::new(Node { hash, value, next: AtomicPtr::new(ptr::null_mut()) });
         let unlinked;
         {
             let _lock = self.locks[index % STRIPES].lock();
@@ -107,7 +111,8 @@ impl<T: Send + Sync + 'static, R: Rcu> RcuHash<T, R> {
         T: Clone,
     {
         let index = self.index(hash);
-        let node = Box::new(Node { hash, value: value.clone(), next: AtomicPtr::default() });
+        let node =
+            Box::new(Node { hash, value: value.clone(), next: AtomicPtr::new(ptr::null_mut()) });
         let lock = self.locks[index % STRIPES].lock();
         if let Some(found) = self.get(&lock.read, hash, matches) {
             return found.clone();
@@ -194,7 +199,7 @@ impl<T: Send + Sync + 'static, R: Rcu> Drop for RcuHash<T, R> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::testing::TestRcu;

@@ -1,10 +1,10 @@
 //! The writers' lock: a spin lock whose holder is in a read-side section, so that it is not preempted.
 
-use crate::Rcu;
-use core::{
-    marker::PhantomData,
-    sync::atomic::{AtomicBool, Ordering},
+use crate::{
+    Rcu,
+    atomics::{AtomicBool, Ordering, spin_loop},
 };
+use core::marker::PhantomData;
 
 pub struct WriteLock<R>(AtomicBool, PhantomData<R>);
 
@@ -15,7 +15,12 @@ pub struct WriteGuard<'a, R: Rcu> {
 }
 
 impl<R: Rcu> WriteLock<R> {
+    #[cfg(not(loom))]
     pub const fn new() -> Self {
+        Self(AtomicBool::new(false), PhantomData)
+    }
+    #[cfg(loom)]
+    pub fn new() -> Self {
         Self(AtomicBool::new(false), PhantomData)
     }
 
@@ -27,7 +32,7 @@ impl<R: Rcu> WriteLock<R> {
             .is_err()
         {
             while self.0.load(Ordering::Relaxed) {
-                core::hint::spin_loop();
+                spin_loop();
             }
         }
         WriteGuard { lock: &self.0, read }
