@@ -59,6 +59,9 @@ pub struct Arguments {
     /// Words to add to the kernel's command line.
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     append: String,
+    /// Test what was built last, without looking whether it is up to date.
+    #[arg(long)]
+    no_build: bool,
 }
 
 /// Runs the stages; the status is 1 if a case failed.
@@ -68,6 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
         smp: arguments.smp,
         debug: arguments.debug,
         append: arguments.append.clone(),
+        no_build: arguments.no_build,
         quiet: true,
         ..Options::for_command(Kernel::Nos, &[])
     };
