@@ -291,7 +291,8 @@ fn state(task: &Task) -> (char, &'static str) {
     }
     match task.sched.state() {
         Running => ('R', "running"),
-        Interruptible if task.is_kernel() => ('I', "idle"),
+        // A kernel thread that waits for work.
+        Uninterruptible if task.is_kernel() => ('I', "idle"),
         Interruptible => ('S', "sleeping"),
         Uninterruptible | Killable => ('D', "disk sleep"),
         Stopped => ('T', "stopped"),
