@@ -63,6 +63,9 @@ pub fn idle_loop() -> ! {
             switch::schedule();
             continue;
         }
+        if rcu::needs_tick() {
+            super::tick::restart();
+        }
         own.since.store(clock::now_ns(), Ordering::Relaxed);
         own.halted.store(true, Ordering::Relaxed);
         rcu::enter_idle();

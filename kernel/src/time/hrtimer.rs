@@ -191,12 +191,13 @@ fn expire(base: &Base, now: Instant) {
 pub fn timer_interrupt(from_user: bool) {
     let base = BASES.here_unguarded();
     let now = super::monotonic();
-    {
+    let due = {
         let mut timers = base.timers.lock();
         timers.programmed = u64::MAX;
-    }
+        // A tick that is due is dealt with here: timers that callbacks arm must not program it again.
+        timers.tick.take_if(|tick| *tick <= now.0).is_some()
+    };
     expire(base, now);
-    let due = base.timers.lock().tick.is_some_and(|tick| tick <= now.0);
     let goes_on = due && sched::tick(now, from_user);
     let mut timers = base.timers.lock();
     if due {
