@@ -184,6 +184,7 @@ pub fn unlink(base: i32, name: &[u8]) -> Result<()> {
             return Err(if victim.inode().is_dir() { Errno::EISDIR } else { Errno::ENOTDIR });
         }
         may_delete(&dir, &victim, false, &who)?;
+        let _victim_lock = victim.inode().lock().write();
         if victim.is_mountpoint() {
             return Err(Errno::EBUSY);
         }
@@ -212,10 +213,10 @@ pub fn remove_dir(base: i32, name: &[u8]) -> Result<()> {
         let _lock = inode.lock().write();
         victim = walk::find_child_locked(&dir.dentry, &name)?.ok_or(Errno::ENOENT)?;
         may_delete(&dir, &victim, true, &who)?;
+        let _victim_lock = victim.inode().lock().write();
         if victim.is_mountpoint() {
             return Err(Errno::EBUSY);
         }
-        let _victim_lock = victim.inode().lock().write();
         inode.ops().rmdir(inode, &name, victim.inode())?;
         victim.set_deleted();
         forget_name(&dir, &name);

@@ -103,6 +103,9 @@ fn attach_locked(list: &mut Vec<Arc<Mount>>, mount: Arc<Mount>, at: Path) -> Res
     if at.is_dir() != mount.root().inode().is_dir() {
         return Err(Errno::ENOTDIR);
     }
+    // With its lock held, the place is either gone by now or stays.
+    let inode = at.inode().clone();
+    let _place = inode.lock().write();
     if at.dentry.is_deleted() {
         return Err(Errno::ENOENT);
     }

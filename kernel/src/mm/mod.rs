@@ -38,5 +38,5 @@ pub use kernel_map::{is_mapped, map_device, root as kernel_root};
 pub use kernel_stack::{KernelStack, STACK_SIZE, STACK_SIZE as KERNEL_STACK_SIZE};
 pub use node::{free_blocks, idle_prezero};
 pub use reclaim::{Shrinker, register_shrinker};
-pub use stats::{Counter, MemoryStats};
+pub use stats::{Counter, MemoryStats, count_shmem};
 pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};

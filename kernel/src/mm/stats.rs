@@ -48,6 +48,12 @@ impl Counter {
     }
 }
 
+/// Counts pages of memory-only files (or takes them off the count).
+pub fn count_shmem(pages: isize) {
+    Counter::Shmem.add(pages);
+    Counter::PageCache.add(pages);
+}
+
 /// What `/proc/meminfo` and `sysinfo(2)` show, in pages.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct MemoryStats {

@@ -362,6 +362,11 @@ impl PageSource for FileBody {
         Ok(frame)
     }
 
+    /// Nothing is written back, so nobody asks what is dirty.
+    fn wants_write_notice(&self) -> bool {
+        false
+    }
+
     fn cached_pages(
         &self,
         range: Range<PageIndex>,

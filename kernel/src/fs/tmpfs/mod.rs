@@ -8,7 +8,7 @@ use super::{
     mount::{self, FileSystemType, StatFs},
 };
 use crate::{
-    mm::{MemoryStats, PAGE_SIZE},
+    mm::{self, MemoryStats, PAGE_SIZE},
     process::{Gid, Uid},
     sync::rcu,
 };
@@ -41,9 +41,12 @@ pub struct Shared {
 impl Shared {
     /// Counts `n` pages; `ENOSPC` over the limit.
     fn charge_pages(&self, n: u64) -> Result<()> {
-        charge(&self.pages, &self.max_pages, n)
+        charge(&self.pages, &self.max_pages, n)?;
+        mm::count_shmem(n as isize);
+        Ok(())
     }
     fn uncharge_pages(&self, n: u64) {
+        mm::count_shmem(-(n as isize));
         self.pages.fetch_sub(n, Ordering::Relaxed);
     }
     fn charge_inode(&self) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::PageSource;
 use crate::{
-    mm::{Frame, PAGE_SIZE, PageIndex, stats::Counter, try_alloc},
+    mm::{Frame, PAGE_SIZE, PageIndex, stats, try_alloc},
     sync::{SpinLock, class},
 };
 use abi::{Errno, Result};
@@ -35,7 +35,7 @@ impl PageSource for Shmem {
         let fresh = Frame::alloc_zeroed()?;
         let mut pages = self.pages.lock();
         let frame = pages.entry(index.0).or_insert_with(|| {
-            Counter::Shmem.add(1);
+            stats::count_shmem(1);
             fresh
         });
         Ok(frame.clone())
@@ -60,6 +60,6 @@ impl PageSource for Shmem {
 
 impl Drop for Shmem {
     fn drop(&mut self) {
-        Counter::Shmem.add(-(self.pages.get_mut().len() as isize));
+        stats::count_shmem(-(self.pages.get_mut().len() as isize));
     }
 }
