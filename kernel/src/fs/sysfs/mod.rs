@@ -9,7 +9,7 @@ use super::{
     mount::FileSystemType,
     synthetic::{Attributes, StaticDir, SyntheticFs},
 };
-use crate::{arch::cpu, mm::MemoryStats, sync::Once};
+use crate::{arch::cpu, mm::MemoryStats, sync::Once, tty::console};
 use abi::Result;
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 
@@ -103,7 +103,13 @@ fn build(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
         } else {
             format!("virtual/{group}/{name}")
         };
-        describe(&home.dir(&name), group, &name, device, serial);
+        let dir = home.dir(&name);
+        describe(&dir, group, &name, device, serial);
+        if name == "console" {
+            dir.line("active", || {
+                console::terminal().map_or_else(String::new, |tty| String::from(tty.name()))
+            });
+        }
         links.link(&name, format!("../../devices/{place}"));
         let DeviceId { major, minor } = device;
         dev_char.link(&format!("{major}:{minor}"), format!("../../devices/{place}"));
