@@ -15,7 +15,7 @@ use crate::{paths, process, progress, rootfs};
 
 const DRIVER: &str = "tests-ltp/busybox-suite.sh";
 /// The time limit of the tests of one applet, in seconds.
-const APPLET_LIMIT: u64 = 60;
+const APPLET_LIMIT: u64 = 45;
 /// The time limit of the whole machine, in seconds.
 const MACHINE_LIMIT: u64 = 1200;
 
