@@ -25,5 +25,11 @@ int main(void)
 	OK(close(writer));
 	CHECK_EQ(read(reader, &c, 1), 1);
 	CHECK_EQ(read(reader, &c, 1), 0);
+
+	/* Nobody else has it open: neither side waits for the other. */
+	OK(close(reader));
+	snprintf(path, sizeof path, "/proc/self/fd/%d", p[0]);
+	reader = OK(open(path, O_RDONLY));
+	CHECK_EQ(read(reader, &c, 1), 0);
 	return 0;
 }
