@@ -352,7 +352,7 @@ extern "C" fn kernel_thread_main(data: usize, vtable: usize) -> ! {
         ]))
     };
     body();
-    crate::sched::exit_current()
+    crate::process::exit::exit_thread(crate::process::ExitStatus::from_wait_status(0))
 }
 
 extern "C" fn user_thread_main(frame: &mut TrapFrame) {
