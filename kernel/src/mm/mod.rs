@@ -29,8 +29,8 @@ pub mod types;
 pub mod user;
 
 pub use address_space::{
-    AddressSpace, Advice, Layout, LockMode, MapKind, MapRequest, MmapFlags, PageSource, Prot,
-    RemapFlags, Usage, activate_kernel, barrier_everywhere, current_space,
+    AddressSpace, Advice, Copies, Layout, LockMode, MapKind, MapRequest, Mappings, MmapFlags,
+    PageSource, Prot, RemapFlags, Usage, activate_kernel, barrier_everywhere, current_space,
 };
 pub use boot::{RegionUse, init_early};
 pub use frame::Frame;

@@ -9,7 +9,7 @@ use crate::{
         File, FileMode, FileOps, InodeOps, IoSink, IoSource, OpenFlags, Path, anonymous,
         dentry::Dentry, modify, seek,
     },
-    mm::{Frame, PAGE_SIZE, PageIndex, PageSource},
+    mm::{Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageSource},
     process::{Gid, Uid},
     sync::{KernelRcu, Lazy},
 };
@@ -49,6 +49,8 @@ bitflags::bitflags! {
 pub struct FileBody {
     shared: Arc<Shared>,
     pages: PageTree<Frame, KernelRcu>,
+    /// Who maps it.
+    mappings: Mappings,
     size: AtomicU64,
     seals: AtomicU32,
 }
@@ -59,6 +61,7 @@ impl FileBody {
         FileBody {
             shared,
             pages: PageTree::new(),
+            mappings: Mappings::new(),
             size: AtomicU64::new(0),
             // Only memfds may be sealed; everything else starts with the seal of seals.
             seals: AtomicU32::new(Seals::SEAL.bits()),
@@ -127,7 +130,9 @@ impl FileBody {
         }
         self.size.store(size, Ordering::Release);
         if size < old {
-            self.remove_pages(size.div_ceil(PAGE)..u64::MAX);
+            let gone = size.div_ceil(PAGE)..u64::MAX;
+            self.mappings.unmap(gone.clone(), Copies::Too);
+            self.remove_pages(gone);
             if !size.is_multiple_of(PAGE) {
                 self.zero_part(size, PAGE - size % PAGE);
             }
@@ -297,6 +302,7 @@ impl FileOps for FileBody {
                     self.zero_part(offset, first * PAGE - offset);
                     self.zero_part(last * PAGE, end - last * PAGE);
                     self.remove_pages(first..last);
+                    self.mappings.unmap(first..last, Copies::Stay);
                 } else {
                     self.zero_part(offset, len);
                 }
@@ -348,6 +354,14 @@ impl FileOps for FileBody {
 }
 
 impl PageSource for FileBody {
+    fn wants_write_notice(&self) -> bool {
+        false
+    }
+
+    fn mappings(&self) -> Option<&Mappings> {
+        Some(&self.mappings)
+    }
+
     fn page(&self, index: PageIndex, _write: bool) -> Result<Frame> {
         let beyond = || index.0 >= self.size().div_ceil(PAGE);
         if beyond() {

@@ -1,7 +1,7 @@
 //! `munmap(2)`, `mprotect(2)`, `brk(2)`, and growth of stacks.
 
 use super::{
-    AddressSpace, Map, Prot, Removed, STACK_GUARD_GAP,
+    AddressSpace, Copies, Map, Prot, Removed, STACK_GUARD_GAP,
     map::{commit, limit_pages, page_align, uncommit},
     tables::{is_mapped, take_frame},
     tlb::Gather,
@@ -59,12 +59,18 @@ impl AddressSpace {
 
     /// Empties the entries of `range`.
     pub(super) fn zap(&self, range: Range<usize>, gather: &mut Gather<'_>) {
+        self.zap_entries(range, Copies::Too, gather);
+    }
+
+    /// Empties the entries of `range`, or only those that show an object's own pages.
+    pub(super) fn zap_entries(&self, range: Range<usize>, copies: Copies, gather: &mut Gather<'_>) {
         // The visit never fails.
         let _ = self.tables.for_each_leaf(range.clone(), |leaf| {
             gather.make_room();
             let _guard = leaf.lock();
             for index in leaf.indices(&range) {
-                if leaf.table().load(index).is_none() {
+                let entry = leaf.table().load(index);
+                if entry.is_none() || copies == Copies::Stay && entry.has(PteFlags::ANONYMOUS) {
                     continue;
                 }
                 let entry = leaf.table().swap(index, Entry::NONE);

@@ -22,7 +22,7 @@ use vma_tree::RangeMap;
 impl AddressSpace {
     /// A copy-on-write copy, for fork.
     pub fn fork(&self) -> Result<Arc<AddressSpace>> {
-        let mut child = AddressSpace::new()?;
+        let mut child = AddressSpace::unregistered()?;
         // Nobody else knows the new space yet.
         let target = Arc::get_mut(&mut child).ok_or(Errno::ENOMEM)?;
         let result = {
@@ -30,7 +30,13 @@ impl AddressSpace {
             self.fork_into(&map, target)
         };
         child.set_layout(self.layout());
-        result.map(|()| child)
+        child.this.call_once(|| Arc::downgrade(&child));
+        result?;
+        // Before the child runs: it has no page of an object in its tables until then.
+        for entry in child.read_map().vmas.iter() {
+            child.register(&entry.value.backing);
+        }
+        Ok(child)
     }
 
     fn fork_into(&self, map: &Map, child: &mut AddressSpace) -> Result<()> {

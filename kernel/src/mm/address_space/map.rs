@@ -290,7 +290,7 @@ impl AddressSpace {
         if vma_flags.contains(VmaFlags::LOCKED) {
             map.may_lock(pages)?;
         }
-        vma_flags |= sharing(&kind, prot, flags)?;
+        vma_flags |= sharing(&kind, len, prot, flags)?;
         if flags.contains(MmapFlags::GROWSDOWN) {
             vma_flags |= VmaFlags::GROWSDOWN;
         }
@@ -316,6 +316,8 @@ impl AddressSpace {
             vma_flags |= VmaFlags::ACCOUNTED;
             commit(pages)?;
         }
+        // Before the first page can be mapped.
+        self.register(&backing);
         let vma = Vma { flags: vma_flags, backing };
         let result = (|| {
             if fixed {
@@ -390,7 +392,7 @@ fn check_fixed(addr: usize, len: usize) -> Result<usize> {
 }
 
 /// The sharing that is asked for, checked against the file's mode.
-fn sharing(kind: &MapKind, prot: Prot, flags: MmapFlags) -> Result<VmaFlags> {
+fn sharing(kind: &MapKind, len: usize, prot: Prot, flags: MmapFlags) -> Result<VmaFlags> {
     let kind_of_sharing = flags.bits() & TYPE_MASK;
     let shared = match kind_of_sharing {
         1 => true,
@@ -403,7 +405,10 @@ fn sharing(kind: &MapKind, prot: Prot, flags: MmapFlags) -> Result<VmaFlags> {
         2 => false,
         _ => return Err(Errno::EINVAL),
     };
-    if let MapKind::File(file, _) = kind {
+    if let MapKind::File(file, offset) = kind {
+        if offset.checked_add(len as u64).is_none_or(|end| i64::try_from(end).is_err()) {
+            return Err(Errno::EOVERFLOW);
+        }
         if shared && prot.contains(Prot::WRITE) && !file.flags().writable() {
             return Err(Errno::EACCES);
         }

@@ -7,6 +7,7 @@
 //! | `tlb` | telling CPUs to forget translations; freeing frames only after |
 //! | `map`, `change`, `remap` | `mmap`; `munmap`, `mprotect`, `brk`; `mremap` |
 //! | `advise`, `lock` | `madvise`, `msync`, `mincore`; the `mlock` family |
+//! | `mappings` | who maps an object |
 //! | `fork` | the copy-on-write copy |
 //! | `remote` | access from elsewhere, futex keys |
 //! | `barrier` | `membarrier` |
@@ -23,6 +24,7 @@ mod change;
 mod fork;
 mod lock;
 mod map;
+mod mappings;
 mod remap;
 mod remote;
 mod shmem;
@@ -34,6 +36,7 @@ pub(super) mod vma;
 pub use advise::Advice;
 pub use barrier::barrier_everywhere;
 pub use lock::LockMode;
+pub use mappings::{Copies, Mappings};
 pub use remap::RemapFlags;
 pub use remote::current_space;
 pub use show::Usage;
@@ -44,16 +47,19 @@ use crate::{
         cpu::{self, CpuMask, MAX_CPUS},
         irq, paging,
     },
-    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, SpinLock, class},
+    sync::{Once, RwLock, RwLockReadGuard, RwLockWriteGuard, SpinLock, class},
 };
 use abi::Result;
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{
+    sync::{Arc, Weak},
+    vec::Vec,
+};
 use core::{
     ops::Range,
     sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
 };
 use tables::Tables;
-use vma::{Vma, VmaFlags};
+use vma::{Backing, Vma, VmaFlags};
 use vma_tree::RangeMap;
 
 bitflags::bitflags! {
@@ -139,6 +145,10 @@ pub trait PageSource: Send + Sync {
     fn wants_write_notice(&self) -> bool {
         true
     }
+    /// Who maps the object, if it can give up pages that are mapped.
+    fn mappings(&self) -> Option<&Mappings> {
+        None
+    }
 }
 
 /// The first address that a program may map unless it is privileged (`vm.mmap_min_addr`).
@@ -158,6 +168,8 @@ pub struct AddressSpace {
     layout: SpinLock<Layout>,
     /// `membarrier(2)` was announced.
     barrier_registered: AtomicBool,
+    /// Itself, for objects to find it by.
+    this: Once<Weak<AddressSpace>>,
 }
 
 /// Resident pages. Signed: a page may be seen to go before it is seen to come.
@@ -209,6 +221,13 @@ pub(super) type Removed = Vec<Vma>;
 impl AddressSpace {
     /// An empty one.
     pub fn new() -> Result<Arc<AddressSpace>> {
+        let space = Self::unregistered()?;
+        space.this.call_once(|| Arc::downgrade(&space));
+        Ok(space)
+    }
+
+    /// An empty one that nobody else can find yet.
+    fn unregistered() -> Result<Arc<AddressSpace>> {
         Self::with_map(Map {
             vmas: RangeMap::new(),
             brk_start: 0,
@@ -231,6 +250,7 @@ impl AddressSpace {
             rss: Rss::default(),
             layout: SpinLock::new(&class::PAGE, Layout::default()),
             barrier_registered: AtomicBool::new(false),
+            this: Once::new(),
         })
     }
 
@@ -272,6 +292,16 @@ impl AddressSpace {
     /// `random` is given; 28 bits of `random` move it down by so many pages. As Linux's `mmap_base`.
     pub fn mmap_top(stack_limit: u64, random: Option<u64>) -> usize {
         map::top(stack_limit, random)
+    }
+
+    /// Tells the object of a mapping who shows it.
+    fn register(&self, backing: &Backing) {
+        if let Backing::Object(object) = backing
+            && let Some(mappings) = object.source.mappings()
+            && let Some(this) = self.this.get()
+        {
+            mappings.add(this);
+        }
     }
 
     /// The map, to read.
@@ -383,7 +413,13 @@ impl Drop for AddressSpace {
         let committed: usize =
             map.vmas.iter().map(|entry| entry.value.committed(entry.start..entry.end)).sum();
         Counter::Committed.add(-(committed as isize));
-        map.vmas.drain().for_each(drop);
+        for entry in map.vmas.drain() {
+            if let Backing::Object(object) = &entry.value.backing
+                && let Some(mappings) = object.source.mappings()
+            {
+                mappings.remove(this);
+            }
+        }
     }
 }
 
