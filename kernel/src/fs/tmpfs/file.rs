@@ -377,10 +377,6 @@ impl PageSource for FileBody {
     }
 
     /// Nothing is written back, so nobody asks what is dirty.
-    fn wants_write_notice(&self) -> bool {
-        false
-    }
-
     fn cached_pages(
         &self,
         range: Range<PageIndex>,
