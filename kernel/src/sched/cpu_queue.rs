@@ -92,6 +92,7 @@ impl Queue {
         let ran = now.saturating_sub(running.since);
         running.since = now;
         bump(&task.sched.runtime, ran);
+        super::load::charge(task, ran);
         if running.band == Band::Fair {
             task.sched.fair.charge(ran, running.weight);
             running.virtual_time = task.sched.fair.virtual_time();

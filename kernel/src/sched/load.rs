@@ -1,6 +1,6 @@
 //! Load averages and CPU statistics.
 
-use super::{cpu_queue::QUEUES, idle, params::Policy, task::bump, tick::TICK};
+use super::{cpu_queue::QUEUES, idle, params::Policy, task::bump};
 use crate::{
     arch::{clock, cpu},
     process::Task,
@@ -40,38 +40,38 @@ pub struct CpuTimes {
     pub idle: u64,
 }
 
-#[derive(Default)]
-struct Sampled {
+/// Time of tasks on one CPU; which kind, the last tick of the task says.
+struct Charged {
     user: AtomicU64,
     nice: AtomicU64,
     system: AtomicU64,
 }
 
-static SAMPLED: PerCpu<Sampled> = per_cpu!(Sampled {
+static CHARGED: PerCpu<Charged> = per_cpu!(Charged {
     user: AtomicU64::new(0),
     nice: AtomicU64::new(0),
     system: AtomicU64::new(0),
 });
 
-/// Counts a tick of a task that is not the idle one.
-pub(super) fn sample(cpu: usize, task: &Task, from_user: bool) {
-    let sampled = SAMPLED.on(cpu);
+/// Counts time of a task that ran here, and is not the idle one.
+pub(super) fn charge(task: &Task, ran: u64) {
+    let charged = CHARGED.here_unguarded();
     let nice = task.sched.nice() > 0 || task.sched.policy() == Policy::Idle;
-    let counter = match (from_user, nice) {
-        (true, true) => &sampled.nice,
-        (true, false) => &sampled.user,
-        (false, _) => &sampled.system,
+    let counter = match (task.sched.in_user_mode.load(Relaxed), nice) {
+        (true, true) => &charged.nice,
+        (true, false) => &charged.user,
+        (false, _) => &charged.system,
     };
-    bump(counter, TICK);
+    bump(counter, ran);
 }
 
 /// How `cpu` spent its time since boot.
 pub fn cpu_times(cpu: usize) -> CpuTimes {
-    let sampled = SAMPLED.on(cpu);
+    let charged = CHARGED.on(cpu);
     CpuTimes {
-        user: sampled.user.load(Relaxed),
-        nice: sampled.nice.load(Relaxed),
-        system: sampled.system.load(Relaxed),
+        user: charged.user.load(Relaxed),
+        nice: charged.nice.load(Relaxed),
+        system: charged.system.load(Relaxed),
         idle: idle::idle_time(cpu),
     }
 }

@@ -42,6 +42,8 @@ pub struct TaskSched {
     pub(super) runtime: AtomicU64,
     pub(super) user_samples: AtomicU64,
     pub(super) system_samples: AtomicU64,
+    /// Where its last tick found it.
+    pub(super) in_user_mode: AtomicBool,
     reported_user: AtomicU64,
     reported_system: AtomicU64,
     pub(super) voluntary: AtomicU64,
@@ -128,6 +130,7 @@ impl TaskSched {
             runtime: AtomicU64::new(0),
             user_samples: AtomicU64::new(0),
             system_samples: AtomicU64::new(0),
+            in_user_mode: AtomicBool::new(false),
             reported_user: AtomicU64::new(0),
             reported_system: AtomicU64::new(0),
             voluntary: AtomicU64::new(0),

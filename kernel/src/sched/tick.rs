@@ -29,7 +29,7 @@ pub fn tick(now: Instant, from_user: bool) -> bool {
     }
     let cpu = cpu::id();
     let task = current::current();
-    load::sample(cpu, &task, from_user);
+    task.sched.in_user_mode.store(from_user, Relaxed);
     bump(if from_user { &task.sched.user_samples } else { &task.sched.system_samples }, 1);
     let of_cpu = QUEUES.on(cpu);
     let mut queue = of_cpu.queue.lock();
