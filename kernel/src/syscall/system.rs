@@ -19,7 +19,15 @@ calls! {
     sysinfo => sysinfo;
     getrandom => getrandom;
     syslog => syslog_call;
+    vhangup => vhangup;
     reboot => reboot;
+}
+
+fn vhangup(_: &[usize; 6]) -> Result<usize> {
+    if !capable(Capability::SysTtyConfig) {
+        return Err(Errno::EPERM);
+    }
+    crate::tty::vhangup().map(|()| 0)
 }
 
 fn uname(args: &[usize; 6]) -> Result<usize> {

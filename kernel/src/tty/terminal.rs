@@ -15,7 +15,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use ldisc::{
     Events, LineDiscipline,
-    termios::{Cc, Local, Output, Termios},
+    termios::{Cc, Local, Termios},
 };
 
 /// Input that waits for the discipline's buffer to empty, at most.
@@ -282,11 +282,6 @@ impl Terminal {
     /// Whether output from the background stops its sender.
     pub(super) fn stops_background_output(&self) -> bool {
         self.termios().local.contains(Local::TOSTOP)
-    }
-
-    /// Whether output is processed (for tests of the fast path and `/proc`).
-    pub(super) fn processes_output(&self) -> bool {
-        self.termios().output.contains(Output::OPOST)
     }
 
     /// Changes the attributes.

@@ -5,8 +5,9 @@
 //! looks for the `pts` next to the node that was opened). Lock: the table of nodes, a leaf.
 
 use super::{
-    DeviceId, FileSystem, FileType, Inode,
+    Dentry, DeviceId, FileSystem, FileType, Inode, Path,
     mount::FileSystemType,
+    mount_tree,
     synthetic::{Attributes, DynamicDir, SyntheticFs},
 };
 use crate::{
@@ -143,6 +144,18 @@ impl Instance {
     /// Gives the number back.
     pub fn release(&self, index: u32) {
         self.slaves.lock().remove(&index);
+    }
+
+    /// Where number `index` is in the tree; `EIO` when it has no node, `ENODEV` when the instance is mounted nowhere any more.
+    pub fn path(&self, index: u32) -> Result<Path> {
+        let node = self.slaves.lock().get(&index).cloned().flatten().ok_or(Errno::EIO)?;
+        let mount = mount_tree::all()
+            .into_iter()
+            .find(|mount| mount.file_system().device() == self.device)
+            .ok_or(Errno::ENODEV)?;
+        let parent = Some(Arc::clone(mount.root()));
+        let dentry = Dentry::new(parent, format!("{index}").as_bytes(), node);
+        Ok(Path { mount, dentry })
     }
 
     /// The first visible node from number `from` on.

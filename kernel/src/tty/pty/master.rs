@@ -3,14 +3,15 @@
 use super::{Entry, SLAVES, link::Link};
 use crate::{
     fs::{
-        DeviceId, File, FileOps, IoSink, IoSource,
+        DeviceId, File, FileOps, IoSink, IoSource, OpenFlags,
         devpts::{self, Instance},
     },
     mm::{UserAddr, user},
+    sched,
     sync::{PollEvents, PollTable},
     tty::{
         Terminal,
-        driver::Driver,
+        file::TerminalFile,
         hangup::Cause,
         ioctl::{self, number::*},
     },
@@ -54,13 +55,19 @@ impl MasterFile {
         Ok(Arc::new(MasterFile { index, link, slave, instance }))
     }
 
-    /// The slave's number in its instance.
-    pub fn index(&self) -> u32 {
-        self.index
-    }
-
-    fn put_index(&self, address: UserAddr) -> Result<usize> {
-        ioctl::put_int(address, self.index)
+    /// `TIOCGPTPEER`: a descriptor of the slave, without a way by its name.
+    fn open_peer(&self, flags: usize) -> Result<usize> {
+        let bits = u32::try_from(flags).map_err(|_| Errno::EINVAL)?;
+        let flags = OpenFlags::from_bits(bits).ok_or(Errno::EINVAL)?;
+        if self.link.is_locked() {
+            return Err(Errno::EIO);
+        }
+        let path = self.instance.path(self.index)?;
+        let file = File::new(path, flags, TerminalFile::open(Arc::clone(&self.slave), flags)?)?;
+        TerminalFile::opened(&file);
+        let files = sched::current();
+        let fd = files.files.borrow().install(file, flags.contains(OpenFlags::CLOEXEC), 0)?;
+        usize::try_from(fd.0).map_err(|_| Errno::EMFILE)
     }
 }
 
@@ -144,7 +151,8 @@ impl FileOps for MasterFile {
         let address = UserAddr(argument);
         let flag = || user::read::<u32>(address).map(|value| value != 0);
         match command {
-            TIOCGPTN => self.put_index(address),
+            TIOCGPTN => ioctl::put_int(address, self.index),
+            TIOCGPTPEER => self.open_peer(argument),
             TIOCSPTLCK => flag().map(|on| self.link.set_locked(on)).map(|()| 0),
             TIOCGPTLCK => ioctl::put_int(address, u32::from(self.link.is_locked())),
             TIOCPKT => flag().map(|on| self.link.set_packet_mode(on)).map(|()| 0),
