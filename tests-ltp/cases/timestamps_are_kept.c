@@ -1,6 +1,5 @@
 /* utimensat sets, statx shows; a write moves mtime and ctime. */
 #include "nos_test.h"
-#include <linux/stat.h>
 
 int main(void)
 {

@@ -26,6 +26,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef STATX_TYPE /* musl before 1.2.5 has no statx */
+#include <linux/stat.h>
+static inline int statx(int folder, const char *path, int flags, unsigned int mask, struct statx *result)
+{
+	return (int)syscall(SYS_statx, folder, path, flags, mask, result);
+}
+#endif
+
 #define TEST_FAILED 1
 #define TEST_SKIPPED 32
 

@@ -32,9 +32,9 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
     if names.is_empty() {
         return Err(Error::Usage("no guest case has such a name".into()));
     }
-    let overlay = compile(&names)?;
-    let mut left = names;
-    let mut cases = Vec::new();
+    let (overlay, mut cases) = compile(&names)?;
+    let broken = |name: &String| cases.iter().any(|case| case.name == *name);
+    let mut left: Vec<String> = names.into_iter().filter(|name| !broken(name)).collect();
     let mut deaths = 0;
     while !left.is_empty() && deaths < MOST_DEATHS {
         let mut options = Options { on: kernel, overlay: vec![overlay.clone()], ..base.clone() };
@@ -95,8 +95,9 @@ fn case_names() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Compiles the runner and the cases into a folder to lay over the root file system.
-fn compile(names: &[String]) -> Result<PathBuf> {
+/// Compiles the runner and the cases into a folder to lay over the root file system; the cases that
+/// do not compile have failed.
+fn compile(names: &[String]) -> Result<(PathBuf, Vec<Case>)> {
     let root = paths::root().join("tests-ltp");
     let built = paths::created(paths::target()?.join("cases"))?;
     let overlay = paths::target()?.join("cases-overlay");
@@ -106,24 +107,31 @@ fn compile(names: &[String]) -> Result<PathBuf> {
     let _progress = progress::spinner("compiling the guest cases");
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let share = names.len().div_ceil(workers).max(1);
-    let compile_share = |share: &[String]| -> Result<()> {
+    let compile_share = |share: &[String]| -> Result<Vec<Case>> {
+        let mut broken = Vec::new();
         for name in share {
             let source = cases_folder().join(format!("{name}.c"));
             let program = built.join(name);
-            rootfs::compile(&[source], std::slice::from_ref(&header), &program)?;
-            fs::copy(&program, folder.join(name)).at(&program)?;
+            match rootfs::compile(&[source], std::slice::from_ref(&header), &program) {
+                Ok(()) => fs::copy(&program, folder.join(name)).at(&program).map(drop)?,
+                Err(Error::Failed { detail: output, .. }) => {
+                    let verdict = Verdict::Failed("does not compile".into());
+                    broken.push(Case { name: name.clone(), verdict, output });
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
+        Ok(broken)
     };
     let compile_share = &compile_share;
-    thread::scope(|scope| {
+    let broken = thread::scope(|scope| {
         let start = |share| scope.spawn(move || compile_share(share));
         let handles: Vec<_> = names.chunks(share).map(start).collect();
-        let ended = |handle: thread::ScopedJoinHandle<'_, Result<()>>| {
+        let ended = |handle: thread::ScopedJoinHandle<'_, Result<Vec<Case>>>| {
             handle.join().unwrap_or_else(|_| Err(Error::Format("a compiling thread died".into())))
         };
-        handles.into_iter().map(ended).collect::<Vec<_>>().into_iter().collect::<Result<()>>()
+        handles.into_iter().map(ended).collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>>>()
     })?;
     rootfs::compile(&[root.join("runner.c")], &[], &overlay.join("run/nos/runner"))?;
-    Ok(overlay)
+    Ok((overlay, broken.into_iter().flatten().collect()))
 }
