@@ -44,6 +44,8 @@ fn release_resources(status: ExitStatus) {
         panic!("Attempted to kill init! exitcode={:#010x}", code.wait_status());
     }
     if last {
+        // Unless a group exit says otherwise, the process ends as its last thread does.
+        process.final_status.store(status.wait_status(), Relaxed);
         process.signals.timers.clear();
         process.signals.posix_timers.clear();
     }
@@ -51,9 +53,6 @@ fn release_resources(status: ExitStatus) {
     drop(task.files.replace(None));
     drop(task.fs.replace(None));
     count_out(&task);
-    if task.is_leader() {
-        process.leader_status.store(status.wait_status(), Relaxed);
-    }
     end_thread(&task, &process);
 }
 
@@ -120,7 +119,7 @@ fn end_process(process: &Arc<Process>) {
     let status = process
         .signals
         .exit_status()
-        .unwrap_or_else(|| ExitStatus::from_wait_status(process.leader_status.load(Relaxed)));
+        .unwrap_or_else(|| ExitStatus::from_wait_status(process.final_status.load(Relaxed)));
     become_zombie(process, status, &mut released);
     drop(tree);
     process.exit_event.wake_all();

@@ -54,8 +54,8 @@ pub struct Process {
     pub(super) exit_signal: AtomicU8,
     /// Threads that have not come to the end of their exit; the last one ends the process.
     pub(super) unfinished: AtomicUsize,
-    /// The leader's wait status, once it has exited: the process's, unless a group exit sets another.
-    pub(super) leader_status: AtomicU32,
+    /// The wait status of the last thread to exit: the process's, unless a group exit sets another.
+    pub(super) final_status: AtomicU32,
     /// Set with the report of its end, so that others can ask without the tree's lock.
     pub(super) ended: AtomicBool,
     /// The session whose terminal it gave up without leaving the session (`TIOCNOTTY`); 0 for none.
@@ -147,7 +147,7 @@ impl Process {
             group_slot: AtomicUsize::new(0),
             exit_signal: AtomicU8::new(parts.exit_signal),
             unfinished: AtomicUsize::new(0),
-            leader_status: AtomicU32::new(0),
+            final_status: AtomicU32::new(0),
             ended: AtomicBool::new(false),
             terminal_left: AtomicU32::new(
                 from.map_or(0, |parent| parent.terminal_left.load(Relaxed)),
@@ -367,7 +367,7 @@ impl Process {
     }
 
     /// Whether somebody has reaped it.
-    pub(super) fn was_reaped(&self) -> bool {
+    pub fn was_reaped(&self) -> bool {
         self.family.lock().reaped
     }
 

@@ -354,6 +354,9 @@ fn pidfd_send_signal(args: &[usize; 6]) -> Result<usize> {
         return Err(Errno::EINVAL);
     }
     let process = pidfd::process_of(int(fd))?;
+    if process.was_reaped() {
+        return Err(Errno::ESRCH);
+    }
     let asked = match int(number) {
         0 => Ok(None),
         number => {

@@ -33,6 +33,7 @@ pub fn commit(task: &Arc<Task>, program: Program, image: Image, outcome: Outcome
     }
     task.files.borrow().close_on_exec();
     process.signals.exec_reset();
+    process.signals.posix_timers.clear();
     task.signals.exec_reset();
     process.signals.end_exec();
     process.exit_signal.store(Signal::SIGCHLD.0, Relaxed);
