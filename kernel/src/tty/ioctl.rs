@@ -91,6 +91,8 @@ pub(super) fn terminal(
         },
         TIOCGSERIAL => get_serial(terminal, address),
         TIOCSTI => simulate_input(terminal, address),
+        // Only masters have one.
+        TIOCGPTPEER => Err(Errno::EIO),
         _ => common(terminal, command, argument),
     }
 }
