@@ -67,6 +67,11 @@ impl Frame {
         addr
     }
 
+    /// Whether it is memory that is never freed (see [`Frame::from_reserved`]), which is not part of the total.
+    pub fn is_reserved(&self) -> bool {
+        page(self.0.get()).kind() == PageKind::Reserved
+    }
+
     /// Its physical address.
     #[inline]
     pub fn addr(&self) -> PhysAddr {

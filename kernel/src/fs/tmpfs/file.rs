@@ -9,7 +9,7 @@ use crate::{
         File, FileMode, FileOps, InodeOps, IoSink, IoSource, OpenFlags, Path, anonymous,
         dentry::Dentry, modify, seek,
     },
-    mm::{Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageSource},
+    mm::{self, Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageSource},
     process::{Gid, Uid},
     sync::{KernelRcu, Lazy},
 };
@@ -17,7 +17,7 @@ use abi::{Errno, Result};
 use alloc::{sync::Arc, vec::Vec};
 use core::{
     ops::Range,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 use rcu_collections::PageTree;
 
@@ -53,6 +53,8 @@ pub struct FileBody {
     mappings: Mappings,
     size: AtomicU64,
     seals: AtomicU32,
+    /// Whether pages of the boot module may be among the pages: those are not part of the memory that is counted.
+    has_reserved: AtomicBool,
 }
 
 impl FileBody {
@@ -65,6 +67,7 @@ impl FileBody {
             size: AtomicU64::new(0),
             // Only memfds may be sealed; everything else starts with the seal of seals.
             seals: AtomicU32::new(Seals::SEAL.bits()),
+            has_reserved: AtomicBool::new(false),
         }
     }
     /// Its size in bytes.
@@ -106,8 +109,22 @@ impl FileBody {
     }
 
     fn remove_pages(&self, range: Range<u64>) {
+        let reserved = self.reserved_pages(range.clone());
         let removed = self.pages.remove_range(range);
         self.shared.uncharge_pages(removed as u64);
+        mm::count_shmem(reserved);
+    }
+
+    /// Pages of the boot module in a range.
+    fn reserved_pages(&self, range: Range<u64>) -> isize {
+        let mut reserved = 0;
+        if self.has_reserved.load(Ordering::Relaxed) {
+            self.pages.for_each(range, |_, frame| {
+                reserved += isize::from(frame.is_reserved());
+                true
+            });
+        }
+        reserved
     }
 
     /// Zeroes part of a page, if it is there.
@@ -142,6 +159,10 @@ impl FileBody {
 
     /// Puts a page of the initramfs in place. Only before anybody else sees the file.
     pub fn adopt(&self, index: u64, frame: Frame) -> Result<()> {
+        if frame.is_reserved() {
+            self.has_reserved.store(true, Ordering::Relaxed);
+            mm::count_shmem(-1);
+        }
         self.add_page(index, frame).map(drop)
     }
 
@@ -193,6 +214,7 @@ impl FileBody {
 
 impl Drop for FileBody {
     fn drop(&mut self) {
+        mm::count_shmem(self.reserved_pages(0..u64::MAX));
         self.shared.uncharge_pages(self.pages.len() as u64);
     }
 }
