@@ -246,7 +246,7 @@ unsafe fn map_at(virt: usize, phys: PhysAddr, level: usize, flags: PteFlags) -> 
 }
 
 /// Addresses of the mapping area that were handed out. They are never taken back: the stack pool keeps its own.
-static NEXT: SpinLock<usize> = SpinLock::new(&class::PAGE, KERNEL_MAP_BASE);
+static NEXT: SpinLock<usize> = SpinLock::new(&class::FRAME, KERNEL_MAP_BASE);
 
 /// Reserves addresses for `size` bytes with an unmapped page below; never given back.
 pub(super) fn reserve(size: usize) -> Result<usize> {
@@ -261,7 +261,7 @@ pub(super) fn reserve(size: usize) -> Result<usize> {
 }
 
 /// Serialises changes of the mapping area's tables.
-static MAPPING: SpinLock<()> = SpinLock::new(&class::PAGE, ());
+static MAPPING: SpinLock<()> = SpinLock::new(&class::SLAB, ());
 
 /// Maps frames at reserved addresses, writable.
 ///

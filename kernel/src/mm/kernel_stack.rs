@@ -1,7 +1,7 @@
 //! Kernel stacks: pooled, with an unmapped guard page below.
 //!
-//! A stack that is given back stays mapped and goes to the pool, which is a list through the stacks themselves; under pressure the
-//! pool's memory is freed, and only the addresses are kept.
+//! A stack that is given back stays mapped and goes to this CPU's few, or to the pool that all share; when memory is short their memory is
+//! freed, and only the addresses are kept.
 
 use super::{
     PAGE_SIZE, kernel_map,
@@ -21,22 +21,50 @@ use arrayvec::ArrayVec;
 pub const STACK_SIZE: usize = 32 * 1024;
 
 const PAGES: usize = STACK_SIZE / PAGE_SIZE;
-/// Most stacks in the pool.
-const POOL_SIZE: usize = 256;
-/// Most addresses kept without memory behind them; beyond, they are lost (there are 2^24 of them).
+/// More stacks than this in the pool are trimmed as processes end.
+const POOL_TARGET: usize = 64;
+/// Stacks whose memory is freed with one round of calls to the other CPUs.
+const GROUP: usize = 16;
+/// Most addresses kept without memory behind them; beyond, they are lost (there are 2^23 of them).
 const HOLES: usize = 1024;
 
 struct Pool {
-    /// Bottoms of stacks that are ready for use.
-    ready: ArrayVec<usize, POOL_SIZE>,
+    /// The first of the stacks that are ready for use: the lowest word of each links to the next, 0 ends the list.
+    ready: usize,
+    len: usize,
     /// Bottoms of stacks without memory.
     holes: ArrayVec<usize, HOLES>,
 }
 
-static POOL: SpinLock<Pool> = SpinLock::new(
-    &class::PAGE,
-    Pool { ready: ArrayVec::new_const(), holes: ArrayVec::new_const() },
-);
+static POOL: SpinLock<Pool> =
+    SpinLock::new(&class::FRAME, Pool { ready: 0, len: 0, holes: ArrayVec::new_const() });
+
+impl Pool {
+    fn push(&mut self, bottom: usize) {
+        // SAFETY: the stack is mapped, and nobody uses it.
+        unsafe { *(bottom as *mut usize) = self.ready };
+        self.ready = bottom;
+        self.len += 1;
+    }
+
+    fn pop(&mut self) -> Option<usize> {
+        if self.ready == 0 {
+            return None;
+        }
+        let bottom = self.ready;
+        // SAFETY: a stack on the list is mapped and ours, and holds a link.
+        self.ready = unsafe { *(bottom as *const usize) };
+        self.len -= 1;
+        Some(bottom)
+    }
+}
+
+/// Stacks that a CPU keeps for itself.
+const LOCAL_SIZE: usize = 8;
+
+/// Each CPU's own: a lock that others take only when memory is short.
+static LOCAL: [SpinLock<ArrayVec<usize, LOCAL_SIZE>>; cpu::MAX_CPUS] =
+    [const { SpinLock::new(&class::FRAME, ArrayVec::new_const()) }; cpu::MAX_CPUS];
 
 /// A kernel stack; goes back to the pool when dropped.
 pub struct KernelStack {
@@ -46,16 +74,16 @@ pub struct KernelStack {
 impl KernelStack {
     /// Takes one from the pool.
     pub fn new() -> Result<KernelStack> {
-        let (ready, hole) = {
-            let mut pool = POOL.lock();
-            match pool.ready.pop() {
-                Some(bottom) => (Some(bottom), None),
-                None => (None, pool.holes.pop()),
-            }
-        };
-        if let Some(bottom) = ready {
+        if let Some(bottom) = LOCAL[cpu::id()].lock().pop() {
             return Ok(KernelStack { bottom });
         }
+        let hole = {
+            let mut pool = POOL.lock();
+            match pool.pop() {
+                Some(bottom) => return Ok(KernelStack { bottom }),
+                None => pool.holes.pop(),
+            }
+        };
         let bottom = match hole {
             Some(bottom) => bottom,
             None => kernel_map::reserve(STACK_SIZE)?,
@@ -82,9 +110,9 @@ impl KernelStack {
 
 impl Drop for KernelStack {
     fn drop(&mut self) {
-        let full = POOL.lock().ready.try_push(self.bottom).is_err();
-        if full {
-            release(&[self.bottom]);
+        // Nothing that waits: a stack may be given up anywhere.
+        if LOCAL[cpu::id()].lock().try_push(self.bottom).is_err() {
+            POOL.lock().push(self.bottom);
         }
     }
 }
@@ -112,35 +140,65 @@ fn map_stack(bottom: usize) -> Result<()> {
     Ok(())
 }
 
-/// Frees the memory of stacks that nobody uses. Every CPU forgets their translations before the frames go.
+/// Frees the memory of stacks that nobody uses, at most a group of them. Every CPU forgets their translations before the frames go.
 fn release(bottoms: &[usize]) {
-    let mut frames = ArrayVec::<u32, { PAGES * 16 }>::new();
-    for group in bottoms.chunks(16) {
-        for &bottom in group {
-            // SAFETY: nobody uses the stack.
-            unsafe { kernel_map::unmap(bottom, PAGES, |frame| frames.push(frame)) };
+    let mut frames = ArrayVec::<u32, { PAGES * GROUP }>::new();
+    for &bottom in bottoms {
+        // SAFETY: nobody uses the stack.
+        unsafe { kernel_map::unmap(bottom, PAGES, |frame| frames.push(frame)) };
+    }
+    let flush = || {
+        for &bottom in bottoms {
+            (0..PAGES).for_each(|n| paging::flush_page(bottom + n * PAGE_SIZE));
         }
-        let flush = || {
-            for &bottom in group {
-                (0..PAGES).for_each(|n| paging::flush_page(bottom + n * PAGE_SIZE));
-            }
-        };
-        flush();
-        cpu::call_on(cpu::CpuMask(u64::MAX), &flush);
-        Counter::KernelStacks.add(-(frames.len() as isize));
-        for frame in frames.drain(..) {
-            node::free_page(frame);
-        }
+    };
+    flush();
+    cpu::call_on(cpu::CpuMask(u64::MAX), &flush);
+    Counter::KernelStacks.add(-(frames.len() as isize));
+    for frame in frames {
+        node::free_page(frame);
+    }
+    let mut pool = POOL.lock();
+    for &bottom in bottoms {
+        let _ = pool.holes.try_push(bottom);
+    }
+}
+
+/// Frees pooled stacks until `target` are left, a group at most; how many pages that were. The caller may sleep.
+fn release_down_to(target: usize) -> usize {
+    let mut group = ArrayVec::<usize, GROUP>::new();
+    {
         let mut pool = POOL.lock();
-        for &bottom in group {
-            let _ = pool.holes.try_push(bottom);
+        while pool.len > target && !group.is_full() {
+            let Some(bottom) = pool.pop() else { break };
+            group.push(bottom);
         }
     }
+    if !group.is_empty() {
+        release(&group);
+    }
+    group.len() * PAGES
+}
+
+/// Gives back some of the memory of a pool that has grown large. The caller may sleep.
+pub(super) fn trim() {
+    release_down_to(POOL_TARGET);
 }
 
 /// Frees the pool's memory; how many pages that were. The caller may sleep.
 pub(super) fn shrink() -> usize {
-    let ready = core::mem::take(&mut POOL.lock().ready);
-    release(&ready);
-    ready.len() * PAGES
+    let mut freed = 0;
+    for local in &LOCAL {
+        let ready = core::mem::take(&mut *local.lock());
+        if !ready.is_empty() {
+            release(&ready);
+        }
+        freed += ready.len() * PAGES;
+    }
+    loop {
+        match release_down_to(0) {
+            0 => return freed,
+            pages => freed += pages,
+        }
+    }
 }

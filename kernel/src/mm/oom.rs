@@ -48,7 +48,12 @@ pub(super) fn kill() {
     if dying && time::monotonic() < Instant(PATIENCE_ENDS.load(Ordering::Relaxed)) {
         return;
     }
-    let Some((victim, _points)) = choose() else { return };
+    let Some((victim, points)) = choose() else { return };
+    pr_err!(
+        "out of memory: killing process {} ({points} pages), {} pages free",
+        victim.pid.0,
+        node::free_pages()
+    );
     PATIENCE_ENDS.store(time::monotonic().after(PATIENCE).0, Ordering::Relaxed);
     LAST_VICTIM.store(victim.pid.0, Ordering::Release);
     // A process that is already gone needs no signal.

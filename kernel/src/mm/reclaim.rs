@@ -8,7 +8,7 @@ use crate::{
     arch::{cpu, irq},
     process::signal,
     sched,
-    sync::{Once, SpinLock, class},
+    sync::{SpinLock, class, rcu},
     time,
 };
 use abi::{Errno, Result};
@@ -96,7 +96,7 @@ fn obtain_slow(attempt: &dyn Fn(Purpose) -> Option<u32>) -> Result<u32> {
     if !may_sleep() {
         return Err(Errno::ENOMEM);
     }
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let freed = shrink_caches(SHRINK_TARGET);
         if let Some(frame) = attempt(Purpose::User) {
             return Ok(frame);
@@ -107,7 +107,12 @@ fn obtain_slow(attempt: &dyn Fn(Purpose) -> Option<u32>) -> Result<u32> {
             return attempt(Purpose::Kernel).ok_or(Errno::ENOMEM);
         }
         if freed == 0 {
-            oom::kill();
+            // What was given up lately may only wait for its grace period.
+            if round == 0 {
+                rcu::synchronize();
+            } else {
+                oom::kill();
+            }
             pause();
         }
         if let Some(frame) = attempt(Purpose::User) {

@@ -376,6 +376,7 @@ impl FileOps for FileBody {
 }
 
 impl PageSource for FileBody {
+    /// Nothing is written back, so nobody asks what is dirty.
     fn wants_write_notice(&self) -> bool {
         false
     }
@@ -398,7 +399,6 @@ impl PageSource for FileBody {
         Ok(frame)
     }
 
-    /// Nothing is written back, so nobody asks what is dirty.
     fn cached_pages(
         &self,
         range: Range<PageIndex>,

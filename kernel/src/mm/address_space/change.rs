@@ -3,7 +3,7 @@
 use super::{
     AddressSpace, Copies, Map, Prot, Removed, STACK_GUARD_GAP,
     map::{commit, limit_pages, page_align, uncommit},
-    tables::{is_mapped, take_frame},
+    tables::{is_mapped, is_sole_owner, take_frame},
     tlb::Gather,
     vma::{ACCESS, Backing, Vma, VmaFlags, access_flags, protection},
 };
@@ -192,9 +192,11 @@ impl AddressSpace {
                 if !is_mapped(entry) {
                     continue;
                 }
-                // What may be written at once stays so; the rest finds out by a fault (copy-on-write, notice to the file).
-                let keep = if flags.contains(VmaFlags::WRITE) {
-                    entry.flags() & PteFlags::WRITE
+                // What may be written at once is; the rest finds out by a fault (copy-on-write, notice to the file).
+                let at_once = entry.has(PteFlags::WRITE)
+                    || entry.has(PteFlags::DIRTY) && is_sole_owner(entry);
+                let keep = if flags.contains(VmaFlags::WRITE) && at_once {
+                    PteFlags::WRITE
                 } else {
                     PteFlags::empty()
                 };

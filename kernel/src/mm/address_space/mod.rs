@@ -41,7 +41,7 @@ pub use remap::RemapFlags;
 pub use remote::current_space;
 pub use show::Usage;
 
-use super::{Frame, PAGE_SIZE, PageIndex, kernel_map, stats::Counter};
+use super::{Frame, PAGE_SIZE, PageIndex, kernel_map, kernel_stack, stats::Counter};
 use crate::{
     arch::{
         cpu::{self, CpuMask, MAX_CPUS},
@@ -405,6 +405,8 @@ impl Drop for AddressSpace {
             // This task may have moved to a CPU of the mask, which the call leaves out.
             go();
         }
+        // The end of a process is a good moment: its threads' stacks went to the pool.
+        kernel_stack::trim();
         // No CPU uses the tables, so nothing needs to be flushed.
         self.tables.free_all();
         Counter::Anonymous.add(-self.rss.anonymous.load(Ordering::Relaxed));

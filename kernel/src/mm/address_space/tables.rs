@@ -119,6 +119,15 @@ pub unsafe fn clone_frame(entry: Entry) -> Option<Frame> {
     })
 }
 
+/// Whether an entry holds the only reference to a private page, which may then be written where it is.
+///
+/// The caller keeps the entry from being emptied or copied meanwhile.
+pub fn is_sole_owner(entry: Entry) -> bool {
+    entry.has(PteFlags::ANONYMOUS)
+        && is_counted(entry)
+        && page(entry.addr().frame_number()).references().load(Ordering::Acquire) == 1
+}
+
 impl Tables {
     /// Tables that map nothing in the user half.
     pub fn new() -> Result<Tables> {
