@@ -1,21 +1,13 @@
 //! Kernel threads.
 
 use super::wake::start;
-use crate::{
-    arch::Thread,
-    mm::KernelStack,
-    process::{ExitStatus, Task, exit},
-};
+use crate::{arch::Thread, mm::KernelStack, process::Task};
 use abi::Result;
 use alloc::{boxed::Box, sync::Arc};
 
-/// Starts a kernel thread. When `body` returns, the thread ends and its id is free again.
+/// Starts a kernel thread. When `body` returns, the thread ends as processes do, and its id is free again.
 pub fn spawn_kthread(name: &str, body: Box<dyn FnOnce() + Send>) -> Result<Arc<Task>> {
-    let body = move || {
-        body();
-        exit::exit_thread(ExitStatus::Exited(0))
-    };
-    let thread = Thread::kernel(KernelStack::new()?, Box::new(body));
+    let thread = Thread::kernel(KernelStack::new()?, body);
     let task = Task::new_kernel(name, thread, None)?;
     start(task.clone());
     Ok(task)
