@@ -21,8 +21,6 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum Level {
-    /// The system is unusable.
-    Emergency = 0,
     /// An error.
     Error = 3,
     /// A warning.

@@ -89,11 +89,6 @@ fn interrupt_of(first: usize, second: usize) {
 }
 
 impl SerialPort {
-    /// Which port it is: n for `ttySn`.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
     /// Sets who gets the bytes, and turns the port's interrupts on. Once a port.
     pub fn open(&self, receiver: &'static dyn Receiver) -> abi::Result<()> {
         // Two ports share each line.

@@ -91,8 +91,6 @@ pub struct Region {
 pub struct BootInfo {
     /// The memory map in ascending order.
     pub regions: ArrayVec<Region, MAX_REGIONS>,
-    /// Where the loader maps physical memory; only good until the kernel's own tables are in use.
-    pub loader_direct_map: usize,
     /// Physical address of the image's first byte.
     pub image: PhysAddr,
     /// The kernel's ELF file, for its symbols.
@@ -158,7 +156,6 @@ pub fn init() {
         command_line.extend(given.iter().copied().take(COMMAND_LINE_MAX));
         BootInfo {
             regions: regions(),
-            loader_direct_map: direct_map,
             image: PhysAddr(
                 ADDRESS.get_response().expect("no load address").physical_base() as usize
             ),

@@ -11,17 +11,6 @@ use core::{
 use super::{apic, boot, features, io, io::msr};
 use crate::drivers::{hpet, rtc};
 
-/// How counter ticks become nanoseconds: `ns = ((tsc - base_tsc) * mult) >> shift` (128-bit product). The vDSO uses the same numbers.
-#[derive(Clone, Copy, Debug)]
-pub struct TscScale {
-    /// The counter at monotonic time zero (boot).
-    pub base_tsc: u64,
-    /// Multiplier.
-    pub mult: u32,
-    /// Shift.
-    pub shift: u32,
-}
-
 const NANOS: u64 = 1_000_000_000;
 /// Nanoseconds per tick in this fixed point; good for counters from 0.25 to 60 GHz.
 const SHIFT: u32 = 30;
@@ -121,15 +110,6 @@ fn interval_timer_delay(ns: u64) -> u64 {
         }
     }
     scale(count, NANOS, RATE)
-}
-
-/// The calibrated scale.
-pub fn tsc_scale() -> TscScale {
-    TscScale {
-        base_tsc: BASE.load(Ordering::Relaxed),
-        mult: MULT.load(Ordering::Relaxed),
-        shift: SHIFT,
-    }
 }
 
 /// Counter ticks per second.

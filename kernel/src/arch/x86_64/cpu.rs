@@ -189,12 +189,6 @@ pub fn idle_wait() {
     unsafe { asm!("sti; hlt", options(nostack)) };
 }
 
-/// Waits a moment in a spin loop.
-#[inline]
-pub fn relax() {
-    core::hint::spin_loop();
-}
-
 /// Stops this CPU for good.
 pub fn halt_forever() -> ! {
     loop {

@@ -89,6 +89,7 @@ global_asm!(
     // which as orig_rax means "no system call".
     .balign 16
     .global interrupt_stubs
+    .type interrupt_stubs, @function
 interrupt_stubs:
     .set vector, 0
     .rept 256
@@ -110,6 +111,7 @@ interrupt_stubs:
 
     // edi: vector. On the stack: ss, rsp, rflags, cs, rip, error code or -1, rdi.
     .balign 16
+    .type common_entry, @function
 common_entry:
     cld
     test byte ptr [rsp + 24], 3
@@ -128,6 +130,7 @@ common_entry:
     mov rsp, rbx
 
     .global return_from_trap
+    .type return_from_trap, @function
 return_from_trap:
     test byte ptr [rsp + {cs}], 3
     jz 2f
@@ -139,6 +142,7 @@ return_from_trap:
 
     // As above, on a stack of the vector's own.
     .balign 16
+    .type emergency_entry, @function
 emergency_entry:
     cld
     test byte ptr [rsp + 24], 3
@@ -186,6 +190,7 @@ emergency_entry:
 
     .balign 16
     .global syscall_entry
+    .type syscall_entry, @function
 syscall_entry:
     swapgs
     mov gs:[{user_rsp}], rsp
@@ -244,9 +249,18 @@ syscall_entry:
     // There is no 32-bit system call interface: what Linux does without IA32 emulation.
     .balign 16
     .global syscall32_entry
+    .type syscall32_entry, @function
 syscall32_entry:
     mov eax, -38
     sysret
+entry_end:
+
+    .size interrupt_stubs, common_entry - interrupt_stubs
+    .size common_entry, return_from_trap - common_entry
+    .size return_from_trap, emergency_entry - return_from_trap
+    .size emergency_entry, syscall_entry - emergency_entry
+    .size syscall_entry, syscall32_entry - syscall_entry
+    .size syscall32_entry, entry_end - syscall32_entry
     "#,
     stub_size = const STUB_SIZE,
     trap = sym trap::handle,

@@ -19,10 +19,6 @@ pub struct Features {
     pub x2apic: AtomicBool,
     /// The timer can be set to a TSC value.
     pub tsc_deadline: AtomicBool,
-    /// The TSC runs at one rate always.
-    pub invariant_tsc: AtomicBool,
-    /// Pages of 1 GiB.
-    pub huge_pages: AtomicBool,
     /// `rdtscp` and the TSC_AUX register.
     pub rdtscp: AtomicBool,
 }
@@ -33,8 +29,6 @@ static FEATURES: Features = Features {
     erms: AtomicBool::new(false),
     x2apic: AtomicBool::new(false),
     tsc_deadline: AtomicBool::new(false),
-    invariant_tsc: AtomicBool::new(false),
-    huge_pages: AtomicBool::new(false),
     rdtscp: AtomicBool::new(false),
 };
 
@@ -59,10 +53,6 @@ getters! {
     x2apic
     /// Whether the timer can be set to a TSC value.
     tsc_deadline
-    /// Whether the TSC runs at one rate always.
-    invariant_tsc
-    /// Whether pages of 1 GiB can be mapped.
-    huge_pages
     /// Whether there is `rdtscp`.
     rdtscp
 }
@@ -103,9 +93,6 @@ mod efer {
 /// Write-back, write-through, uncached but for MTRRs, uncached, then write-protect and
 /// write-combining: the layout that Limine leaves, so that a hand-over changes no page's type.
 const PAT: u64 = 0x0007_0105_0007_0406;
-/// Uncached, as page table flags under [`PAT`]: PCD and PWT.
-pub const PAGE_UNCACHED: usize = 1 << 4 | 1 << 3;
-
 /// Flags that `syscall` clears: trap, interrupt, direction, nested task, I/O level, alignment check.
 const SYSCALL_MASK: u64 = 0x4_7700;
 
@@ -120,16 +107,12 @@ pub(super) fn init(first: bool) {
     };
     if first {
         let extended1 = __cpuid_count(0x8000_0001, 0);
-        let extended7 = __cpuid_count(0x8000_0000, 0).eax >= 0x8000_0007
-            && __cpuid_count(0x8000_0007, 0).edx & 1 << 8 != 0;
         let set = |flag: &AtomicBool, value: bool| flag.store(value, Ordering::Relaxed);
         set(&FEATURES.fsgsbase, ebx7 & 1 << 0 != 0);
         set(&FEATURES.smap, ebx7 & 1 << 20 != 0);
         set(&FEATURES.erms, ebx7 & 1 << 9 != 0);
         set(&FEATURES.x2apic, leaf1.ecx & 1 << 21 != 0);
         set(&FEATURES.tsc_deadline, leaf1.ecx & 1 << 24 != 0);
-        set(&FEATURES.invariant_tsc, extended7);
-        set(&FEATURES.huge_pages, extended1.edx & 1 << 26 != 0);
         set(&FEATURES.rdtscp, extended1.edx & 1 << 27 != 0);
     }
     let mut cr4 = cr4::PGE | cr4::OSFXSR | cr4::OSXMMEXCPT;

@@ -4,7 +4,7 @@ use core::{
     arch::asm,
     cell::UnsafeCell,
     mem::size_of,
-    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+    sync::atomic::{AtomicPtr, Ordering},
 };
 
 use super::{
@@ -50,9 +50,6 @@ static TABLE: Table = Table(UnsafeCell::new([EMPTY; COUNT]));
 
 /// Handlers of the device vectors; null: none.
 static HANDLERS: [AtomicPtr<()>; COUNT] = [const { AtomicPtr::new(core::ptr::null_mut()) }; COUNT];
-/// Interrupts a vector, for `/proc/interrupts`.
-static COUNTS: [AtomicU64; COUNT] = [const { AtomicU64::new(0) }; COUNT];
-
 /// Fills the table. Once, on the first CPU.
 pub(super) fn init_table() {
     for index in 0..COUNT {
@@ -93,7 +90,6 @@ pub(super) fn init() {
 /// A device's interrupt.
 pub(super) fn handle(vector: u8) {
     let slot = usize::from(vector);
-    COUNTS[slot].fetch_add(1, Ordering::Relaxed);
     let handler = HANDLERS[slot].load(Ordering::Acquire);
     if !handler.is_null() {
         // SAFETY: only `allocate` stores there, and it stores handlers.
@@ -124,9 +120,4 @@ pub fn allocate(handler: Handler) -> Result<u8> {
 pub fn request_isa(line: u8, handler: Handler) -> Result<()> {
     let vector = allocate(handler)?;
     ioapic::route_isa(line, vector)
-}
-
-/// How often a vector fired.
-pub fn count(vector: u8) -> u64 {
-    COUNTS[usize::from(vector)].load(Ordering::Relaxed)
 }

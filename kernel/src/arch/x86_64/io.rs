@@ -22,17 +22,6 @@ pub unsafe fn outb(port: u16, value: u8) {
     unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack)) };
 }
 
-/// Reads a 16-bit word from a port.
-///
-/// # Safety
-/// As for [`inb`].
-pub unsafe fn inw(port: u16) -> u16 {
-    let value;
-    // SAFETY: the caller vouches for the port; the instruction touches no memory.
-    unsafe { asm!("in ax, dx", in("dx") port, out("ax") value, options(nomem, nostack)) };
-    value
-}
-
 /// Writes a 16-bit word to a port.
 ///
 /// # Safety
@@ -40,26 +29,6 @@ pub unsafe fn inw(port: u16) -> u16 {
 pub unsafe fn outw(port: u16, value: u16) {
     // SAFETY: the caller vouches for the port; the instruction touches no memory.
     unsafe { asm!("out dx, ax", in("dx") port, in("ax") value, options(nomem, nostack)) };
-}
-
-/// Reads a 32-bit word from a port.
-///
-/// # Safety
-/// As for [`inb`].
-pub unsafe fn inl(port: u16) -> u32 {
-    let value;
-    // SAFETY: the caller vouches for the port; the instruction touches no memory.
-    unsafe { asm!("in eax, dx", in("dx") port, out("eax") value, options(nomem, nostack)) };
-    value
-}
-
-/// Writes a 32-bit word to a port.
-///
-/// # Safety
-/// As for [`inb`], for writing.
-pub unsafe fn outl(port: u16, value: u32) {
-    // SAFETY: the caller vouches for the port; the instruction touches no memory.
-    unsafe { asm!("out dx, eax", in("dx") port, in("eax") value, options(nomem, nostack)) };
 }
 
 /// Model-specific registers, by the names of the manuals.
@@ -128,30 +97,6 @@ pub fn read_cr2() -> usize {
     // SAFETY: reading CR2 has no effect.
     unsafe { asm!("mov {}, cr2", out(reg) value, options(nomem, nostack)) };
     value
-}
-
-/// The root of the page tables, with its low flag bits.
-pub fn read_cr3() -> usize {
-    let value;
-    // SAFETY: reading CR3 has no effect.
-    unsafe { asm!("mov {}, cr3", out(reg) value, options(nomem, nostack)) };
-    value
-}
-
-/// Switches page tables, and forgets the translations that are not global.
-///
-/// # Safety
-/// The tables must map the kernel as every table of this kernel does, and must live until the next
-/// switch.
-pub unsafe fn write_cr3(value: usize) {
-    // SAFETY: the caller vouches for the tables.
-    unsafe { asm!("mov cr3, {}", in(reg) value, options(nostack)) };
-}
-
-/// Forgets the translation of one page on this CPU.
-pub fn invlpg(address: usize) {
-    // SAFETY: dropping a cached translation is always allowed.
-    unsafe { asm!("invlpg [{}]", in(reg) address, options(nostack)) };
 }
 
 /// The time stamp counter, not ordered with other instructions.

@@ -151,10 +151,6 @@ impl Table {
     pub fn clear_flags(&self, index: usize, flags: PteFlags) {
         self.0[index].fetch_and(!flags.bits(), Ordering::AcqRel);
     }
-    /// Whether no entry is in use.
-    pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|entry| entry.load(Ordering::Relaxed) == 0)
-    }
 }
 
 /// The index of `addr`'s entry in a table of `level`.
@@ -167,14 +163,6 @@ pub const fn index(addr: usize, level: usize) -> usize {
 #[inline]
 pub const fn span(level: usize) -> usize {
     PAGE_SIZE << (9 * level)
-}
-
-/// The root table that this CPU uses.
-pub fn current_root() -> PhysAddr {
-    let value: usize;
-    // SAFETY: reading the register has no effect.
-    unsafe { asm!("mov {}, cr3", out(reg) value, options(nomem, nostack, preserves_flags)) };
-    PhysAddr(value & ADDRESS_MASK as usize)
 }
 
 /// Makes this CPU use other tables; entries that are not global leave its TLB.

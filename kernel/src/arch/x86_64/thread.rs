@@ -25,8 +25,8 @@ use crate::mm::KernelStack;
 
 /// Machine state of one thread.
 pub struct Thread {
-    /// None for idle tasks: they run on their CPU's boot stack, which is never freed.
-    stack: Option<KernelStack>,
+    /// Kept for its memory. None for idle tasks: they run on their CPU's boot stack, which is never freed.
+    _stack: Option<KernelStack>,
     /// The top of the stack, whoever owns it.
     stack_top: usize,
     /// The stack pointer while the thread is not on a CPU.
@@ -105,7 +105,7 @@ impl Thread {
     /// Its saved state is filled by the first [`switch`] away from it.
     pub fn running() -> Thread {
         Thread {
-            stack: None,
+            _stack: None,
             stack_top: cpu::local().kernel_stack_top.load(Ordering::Relaxed),
             stack_pointer: UnsafeCell::new(0),
             fs_base: AtomicUsize::new(0),
@@ -130,7 +130,7 @@ impl Thread {
         unsafe { (at as *mut SwitchFrame).write(frame) };
         Thread {
             stack_top: stack.top(),
-            stack: Some(stack),
+            _stack: Some(stack),
             stack_pointer: UnsafeCell::new(at),
             fs_base: AtomicUsize::new(fs_base),
             gs_base: AtomicUsize::new(gs_base),
@@ -201,18 +201,6 @@ impl Thread {
     #[inline]
     pub fn work(&self) -> WorkFlags {
         WorkFlags::from_bits_retain(self.work.load(Ordering::Relaxed))
-    }
-
-    /// Whether a CPU runs it, or has not quite left it.
-    pub fn is_on_cpu(&self) -> bool {
-        self.on_cpu.load(Ordering::Acquire)
-    }
-
-    /// Where a sleeping thread stands, for `/proc/<pid>/wchan` and task dumps: the lowest address of
-    /// its stack in use, and the stack's top.
-    pub fn stack_extent(&self) -> (usize, usize) {
-        // SAFETY: a torn or stale value is only shown, never followed blindly.
-        (unsafe { self.stack_pointer.get().read_volatile() }, self.stack_top)
     }
 
     pub(super) fn fpu(&self) -> Option<&FpuState> {

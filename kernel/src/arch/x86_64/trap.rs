@@ -53,9 +53,6 @@ pub mod flags {
     pub const INTERRUPT: usize = 1 << 9;
     /// Resume: suppresses one debug exception.
     pub const RESUME: usize = 1 << 16;
-    /// Arithmetic, direction, trap, resume and alignment flags: what user mode may set freely
-    /// (through `rt_sigreturn(2)`, `ptrace(2)`).
-    pub const USER: usize = 0x0005_0dd5;
 }
 
 /// Interrupt vectors of the kernel's own.
@@ -268,9 +265,11 @@ fn handle_exception(vector: u32, frame: &mut TrapFrame) {
             fatal(frame, format_args!("double fault (kernel stack overflow?)"));
         }
         _ if frame.is_from_user() => {
+            // The FPU's status is in the registers until somebody else runs here.
+            let info = exception_signal(vector, frame);
             irq::enable();
             signal::record_trap(vector as usize, error_code, 0);
-            signal::force(exception_signal(vector, frame));
+            signal::force(info);
         }
         exception::GENERAL_PROTECTION | exception::STACK if fixed_up(frame) => {}
         // Left over from user code that had single-stepping on when it made a system call.
@@ -316,8 +315,7 @@ fn floating_point_code(raised: u32) -> i32 {
 
 fn x87_code() -> i32 {
     let (mut status, mut control) = (0u16, 0u16);
-    // SAFETY: stores two words; the registers are still those of the task, which faulted just now.
-    // Should it have been preempted since, the wrong code is all that happens.
+    // SAFETY: stores two words; interrupts are off since the fault, so the registers are those of the task.
     unsafe {
         core::arch::asm!(
             "fnstsw [{}]",

@@ -152,32 +152,6 @@ pub fn raw_cmpxchg_user_u32(addr: usize, expected: u32, new: u32) -> Option<u32>
     (fault == 0).then_some(old)
 }
 
-/// Reads the user word at `addr`; `None` on a fault.
-pub fn raw_get_user_u32(addr: usize) -> Option<u32> {
-    if !in_user_half(addr, 4) {
-        return None;
-    }
-    let mut value: u32 = 0;
-    let mut fault: u32 = 0;
-    with_user_access(|| {
-        // SAFETY: as in `raw_cmpxchg_user_u32`.
-        unsafe {
-            asm!(
-                "2: mov {value:e}, [{addr}]",
-                "jmp 4f",
-                "3: mov {fault:e}, 1",
-                "4:",
-                exception_entry!("2b", "3b"),
-                addr = in(reg) addr,
-                value = inout(reg) value,
-                fault = inout(reg) fault,
-                options(nostack),
-            );
-        }
-    });
-    (fault == 0).then_some(value)
-}
-
 /// Copies `len` bytes; returns how many it could not. Retries a failed block byte by byte, so the
 /// count is exact.
 #[unsafe(naked)]
