@@ -117,8 +117,10 @@ pub fn superblock_of(fs: &Arc<dyn FileSystem>) -> Arc<Superblock> {
         read_only: AtomicBool::new(false),
     });
     let mut all = SUPERBLOCKS.lock();
-    let same = |sb: &Arc<Superblock>| core::ptr::addr_eq(Arc::as_ptr(&sb.fs), Arc::as_ptr(fs));
-    let found = all.iter().filter_map(Weak::upgrade).find(same);
+    // Kept until the lock is released: one of them may go with this.
+    let live: Vec<Arc<Superblock>> = all.iter().filter_map(Weak::upgrade).collect();
+    let same = |sb: &&Arc<Superblock>| core::ptr::addr_eq(Arc::as_ptr(&sb.fs), Arc::as_ptr(fs));
+    let found = live.iter().find(same).cloned();
     if found.is_none() {
         all.retain(|sb| sb.strong_count() > 0);
         all.push(Arc::downgrade(&fresh));

@@ -109,7 +109,7 @@ fn obtain_slow(attempt: &dyn Fn(Purpose) -> Option<u32>) -> Result<u32> {
         if freed == 0 {
             // What was given up lately may only wait for its grace period.
             if round == 0 {
-                rcu::synchronize();
+                rcu::barrier();
             } else {
                 oom::kill();
             }
