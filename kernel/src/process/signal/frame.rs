@@ -181,14 +181,14 @@ pub(super) fn set_up(
     registers.cs = usize::from(USER_CS);
     registers.ss = usize::from(USER_SS);
     registers.rflags &= !(CpuFlags::DIRECTION | CpuFlags::RESUME | CpuFlags::TRAP).bits();
-    // A handler is never taken for an interrupted call.
+    // A handler starts with the extended state of a fresh program; the interrupted one is on the frame.
     FpuState::reset_current();
     Ok(())
 }
 
 /// `rt_sigreturn(2)`: what goes into `rax`. A frame that cannot be right ends in SIGSEGV.
 pub fn sigreturn() -> usize {
-    let restored = arch::thread::with_user_frame(|registers| restore(registers));
+    let restored = arch::thread::with_user_frame(restore);
     restored.unwrap_or_else(|_| {
         super::force(SigInfo::kernel(super::Signal::SIGSEGV));
         0
