@@ -86,6 +86,7 @@ int main(void)
 	struct timeval limit = { 0, 50000 };
 	OK(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit));
 	CHECK_ERRNO(recv(pair[0], buffer, 1, 0), EAGAIN);
+	CHECK_ERRNO(read(pair[0], buffer, 1), EAGAIN);
 	int value;
 	socklen_t length = sizeof value;
 	OK(getsockopt(pair[0], SOL_SOCKET, SO_TYPE, &value, &length));

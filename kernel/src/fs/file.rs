@@ -61,6 +61,10 @@ pub trait FileOps: Send + Sync {
     fn read_deadline(&self, file: &File, started: Instant) -> Option<Instant> {
         None
     }
+    /// When a write that began to wait at `started` gives up; `None`: never.
+    fn write_deadline(&self, file: &File, started: Instant) -> Option<Instant> {
+        None
+    }
     /// What a read returns whose deadline has passed.
     fn read_late(&self, file: &File, dst: &mut IoSink<'_>) -> Result<usize> {
         Err(Errno::EAGAIN)
@@ -311,10 +315,17 @@ impl File {
     /// Streams take what they have room for; the rest waits.
     fn write_stream(&self, src: &mut IoSource<'_>) -> Result<usize> {
         let mut done = 0;
+        let mut started = None;
         loop {
-            match self.wait_for(WRITE_EVENTS, || self.ops.write(self, src, &mut 0)) {
-                Ok(0) => return Ok(done),
-                Ok(n) => done += n,
+            let deadline = || {
+                let started = *started.get_or_insert_with(time::monotonic);
+                self.ops.write_deadline(self, started)
+            };
+            match self.wait_with(deadline, || self.ops.write(self, src, &mut 0)) {
+                Ok(Some(0)) => return Ok(done),
+                Ok(Some(n)) => done += n,
+                Ok(None) if done > 0 => return Ok(done),
+                Ok(None) => return Err(Errno::EAGAIN),
                 Err(_) if done > 0 => return Ok(done),
                 Err(errno) => return Err(errno),
             }

@@ -6,7 +6,7 @@ use crate::{
     process::signal::{self, SigInfo, Signal},
     sched,
     sync::{PollEvents, PollTable},
-    time::{self, Duration},
+    time::{self, Duration, Instant},
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
@@ -138,6 +138,18 @@ impl FileOps for SocketFile {
         let mut message = SendMessage::new(src, MessageFlags::empty());
         let result = self.socket.send(&mut message, &mut PollTable::look());
         broken_pipe(result, MessageFlags::empty())
+    }
+
+    fn read_deadline(&self, _file: &File, started: Instant) -> Option<Instant> {
+        self.socket.options().receive_timeout().map(|timeout| started.after(timeout))
+    }
+
+    fn read_late(&self, _file: &File, _dst: &mut IoSink<'_>) -> Result<usize> {
+        Err(Errno::EAGAIN)
+    }
+
+    fn write_deadline(&self, _file: &File, started: Instant) -> Option<Instant> {
+        self.socket.options().send_timeout().map(|timeout| started.after(timeout))
     }
 
     fn poll(&self, _file: &File, table: &mut PollTable) -> PollEvents {

@@ -1,6 +1,6 @@
 //! Waiting for signals (`sigtimedwait(2)`, `sigsuspend(2)`, `pause(2)`).
 
-use super::{SigInfo, SignalSet, dequeue, pending, state::recalculate};
+use super::{SigInfo, SignalSet, dequeue, mask, pending, state::recalculate};
 use crate::{
     sched::{self, TaskState},
     time::{self, Duration},
@@ -47,10 +47,10 @@ pub fn timed_wait(set: SignalSet, timeout: Option<Duration>) -> Result<SigInfo> 
         in_time = sched::schedule_until(deadline);
     }
     sched::set_state(TaskState::Running);
-    task.signals.blocked.store(blocked.0, Ordering::SeqCst);
-    task.signals.real_blocked.store(0, Ordering::SeqCst);
     let info = dequeue(&task, wanted);
-    recalculate(&task);
+    // What came beside it and is the process's may be another thread's to take.
+    mask::set_blocked(&task, blocked);
+    task.signals.real_blocked.store(0, Ordering::SeqCst);
     match info {
         Some(info) => Ok(info),
         None if in_time => Err(Errno::EINTR),
