@@ -59,6 +59,5 @@ int main(void)
 	CHECK_EQ(m[4 * 4096], 4);
 	m[4 * 4096] = 44;
 	CHECK_EQ(m[4 * 4096], 44);
-	CHECK_EQ(touch((char *)0x7fffffffe000 + 0x10000, 0), SEGV_MAPERR);
 	return 0;
 }
