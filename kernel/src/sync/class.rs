@@ -46,10 +46,10 @@ classes! {
     EPOLL = 27 nests;
     /// An epoll item's registration.
     EPOLL_ITEM = 28;
+    /// Terminal state (termios, line buffer users). User memory is copied under it, so faults on mapped files come after.
+    TTY = 35;
     /// Data and size of an inode.
     INODE_DATA = 40 nests;
-    /// Terminal state (termios, line buffer users).
-    TTY = 45;
     /// The map of an address space.
     ADDRESS_SPACE = 50 nests;
     /// One mapping.
