@@ -42,7 +42,7 @@ bitflags::bitflags! {
 impl OpenFlags {
     /// Opened for reading.
     pub fn readable(self) -> bool {
-        self.bits() & 3 != 1 && !self.contains(OpenFlags::PATH)
+        matches!(self.bits() & 3, 0 | 2) && !self.contains(OpenFlags::PATH)
     }
     /// Opened for writing.
     pub fn writable(self) -> bool {
