@@ -2,7 +2,7 @@
 //!
 //! How the system calls change them is in [`super::set_ids`]; what `execve` makes of them in [`super::exec`].
 
-use super::UserAccount;
+use super::{TaskFlags, UserAccount};
 use alloc::sync::Arc;
 
 /// A user id.
@@ -168,8 +168,12 @@ impl Credentials {
     }
 }
 
-/// Whether the current task has the capability.
+/// Whether the current task has the capability; that it has used one is noted.
 pub fn capable(capability: Capability) -> bool {
-    let guard = crate::sync::rcu::read();
-    crate::sched::current().credentials.get(&guard).has(capability)
+    let task = crate::sched::current();
+    let has = task.credentials.get(&crate::sync::rcu::read()).has(capability);
+    if has && !task.flags().contains(TaskFlags::SUPER) {
+        task.set_flags(TaskFlags::SUPER);
+    }
+    has
 }

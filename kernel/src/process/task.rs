@@ -81,7 +81,7 @@ bitflags::bitflags! {
         const ENDED = 32;
         /// Its user had more threads than its limit allows when its ids changed.
         const OVER_PROCESS_LIMIT = 64;
-        /// Uses super-user privileges (accounting's `ASU`): unused but shown in `/proc`.
+        /// Has used a capability (`PF_SUPERPRIV`).
         const SUPER = 0x100;
     }
 }

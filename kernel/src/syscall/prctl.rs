@@ -27,8 +27,11 @@ fn prctl(args: &[usize; 6]) -> Result<usize> {
     };
     match option as u32 {
         op::PR_SET_PDEATHSIG => {
-            let signal = u8::try_from(arg2).ok().filter(|&n| n <= 64).ok_or(Errno::EINVAL)?;
-            debug_assert!(signal == 0 || Signal::new(usize::from(signal)).is_some());
+            // 0 takes it back.
+            if arg2 != 0 && Signal::new(arg2).is_none() {
+                return Err(Errno::EINVAL);
+            }
+            let signal = u8::try_from(arg2).map_err(|_| Errno::EINVAL)?;
             current.parent_death_signal.store(signal, Relaxed);
         }
         op::PR_GET_PDEATHSIG => {

@@ -219,7 +219,7 @@ impl Arguments {
 fn string_limit(count: usize) -> Result<usize> {
     let stack = sched::current().process.limits().soft(Resource::Stack);
     let quarter = usize::try_from(stack / 4).unwrap_or(usize::MAX);
-    let total = quarter.min(TOTAL_MAX).max(TOTAL_MIN);
+    let total = quarter.clamp(TOTAL_MIN, TOTAL_MAX);
     let pointers = count.checked_mul(size_of::<usize>()).ok_or(Errno::E2BIG)?;
     total.checked_sub(pointers).filter(|&left| left != 0).ok_or(Errno::E2BIG)
 }

@@ -127,8 +127,8 @@ pub fn load(
     let stack_pointer = table.pointer as usize;
 
     map_stack(&mm, layout.stack_top, stack_pointer, executable_stack)?;
+    let mut page = vec![0; PAGE_SIZE];
     for (address, frame) in arguments.pages() {
-        let mut page = vec![0; PAGE_SIZE];
         frame.read(0, &mut page);
         write_all(&mm, address, &page)?;
     }
@@ -190,9 +190,8 @@ fn load_elf(mm: &AddressSpace, elf: &ElfFile, base: Base) -> Result<Loaded> {
         Kind::Fixed => 0,
         Kind::Relocatable => choose_bias(mm, &plan, base)?,
     };
-    let reserved =
-        Reservation { start: bias.wrapping_add(plan.start as usize), len: plan.span as usize };
-    if reserved.start.checked_add(reserved.len).is_none_or(|end| end > USER_END) {
+    let start = bias.wrapping_add(plan.start as usize);
+    if start.checked_add(plan.span as usize).is_none_or(|end| end > USER_END) {
         return Err(Errno::ENOMEM);
     }
     for piece in &plan.pieces {
@@ -201,12 +200,6 @@ fn load_elf(mm: &AddressSpace, elf: &ElfFile, base: Base) -> Result<Loaded> {
     let entry = bias.wrapping_add(elf.header.entry as usize);
     let end = bias.wrapping_add(plan.end as usize);
     Ok(Loaded { plan, bias, entry, end })
-}
-
-/// Addresses that are going to be used.
-struct Reservation {
-    start: usize,
-    len: usize,
 }
 
 /// Finds room for the whole span, aligned as the file wants it.
