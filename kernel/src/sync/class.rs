@@ -48,6 +48,10 @@ classes! {
     EPOLL_ITEM = 28;
     /// Terminal state (termios, line buffer users). User memory is copied under it, so faults on mapped files come after.
     TTY = 35;
+    /// The reader of a socket: user memory is copied under it.
+    SOCKET_READ = 36;
+    /// A pipe: user memory is copied under it.
+    PIPE = 37 nests;
     /// Data and size of an inode.
     INODE_DATA = 40 nests;
     /// The map of an address space.
@@ -56,10 +60,6 @@ classes! {
     VMA = 55 nests;
     /// A page or page-table page.
     PAGE = 60 nests;
-    /// The reader of a socket.
-    SOCKET_READ = 68;
-    /// A pipe or socket buffer.
-    PIPE = 70 nests;
     /// The state and queue of a socket; never two.
     SOCKET = 71;
     /// Names of sockets outside the file system.
