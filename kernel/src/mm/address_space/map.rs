@@ -166,7 +166,7 @@ impl Map {
             return Err(Errno::ENOMEM);
         }
         let (start, end) = (entry.start, entry.end);
-        let upper = entry.value.from_offset(addr - start);
+        let upper = entry.value.starting_at(addr - start);
         self.vmas.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         self.vmas.set_bounds(start, start..addr);
         self.vmas.insert(addr, end, upper).map_err(|_| Errno::ENOMEM)
@@ -358,9 +358,12 @@ impl Map {
 /// The object to be mapped, made or looked up.
 fn prepare(kind: &MapKind, flags: MmapFlags, len: usize) -> Result<Backing> {
     Ok(match kind {
-        MapKind::Anonymous if flags.contains(MmapFlags::SHARED) => {
-            Backing::Object(Object { source: Shmem::new(len)?, file: None, name: None, first: 0 })
-        }
+        MapKind::Anonymous if flags.contains(MmapFlags::SHARED) => Backing::Object(Object {
+            source: Shmem::create(len)?,
+            file: None,
+            name: None,
+            first: 0,
+        }),
         MapKind::Anonymous => Backing::Anonymous,
         MapKind::File(file, offset) => Backing::Object(Object {
             source: file.ops().page_source(file)?,

@@ -174,7 +174,7 @@ impl AddressSpace {
             return Err(Errno::ENOMEM);
         }
         let entry = map.vmas.get(old.start).ok_or(Errno::EFAULT)?;
-        let vma = entry.value.from_offset(old.start - entry.start);
+        let vma = entry.value.starting_at(old.start - entry.start);
         let flags = vma.flags;
         if keep_old && flags.contains(VmaFlags::SPECIAL) {
             return Err(Errno::EINVAL);

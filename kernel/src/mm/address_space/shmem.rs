@@ -17,7 +17,7 @@ pub struct Shmem {
 
 impl Shmem {
     /// An object of `len` bytes.
-    pub fn new(len: usize) -> Result<Arc<dyn PageSource>> {
+    pub fn create(len: usize) -> Result<Arc<dyn PageSource>> {
         let size = len.div_ceil(PAGE_SIZE) as u64;
         let pages = SpinLock::new(&class::PAGE, BTreeMap::new());
         Ok(try_alloc::arc(Shmem { pages, size })?)

@@ -51,7 +51,10 @@ impl AddressSpace {
 /// Frames and tables taken out of an address space, to be freed when no CPU remembers them.
 pub(super) struct Gather<'a> {
     space: &'a AddressSpace,
-    range: Range<usize>,
+    /// The addresses that were touched: from here
+    start: usize,
+    /// to here; below `start` when there is none.
+    end: usize,
     frames: ArrayVec<Frame, FRAMES>,
     tables: ArrayVec<PhysAddr, 64>,
     anonymous: isize,
@@ -62,7 +65,8 @@ impl<'a> Gather<'a> {
     pub(super) fn new(space: &'a AddressSpace) -> Self {
         Gather {
             space,
-            range: usize::MAX..0,
+            start: usize::MAX,
+            end: 0,
             frames: ArrayVec::new(),
             tables: ArrayVec::new(),
             anonymous: 0,
@@ -79,8 +83,8 @@ impl<'a> Gather<'a> {
 
     /// An address whose translation changed.
     pub(super) fn touch(&mut self, addr: usize) {
-        self.range.start = self.range.start.min(addr);
-        self.range.end = self.range.end.max(addr + PAGE_SIZE);
+        self.start = self.start.min(addr);
+        self.end = self.end.max(addr + PAGE_SIZE);
     }
 
     /// A frame that was mapped at `addr`, and whether it was private memory.
@@ -110,8 +114,8 @@ impl<'a> Gather<'a> {
 
     /// Flushes and frees what was collected.
     pub(super) fn flush(&mut self) {
-        let range = core::mem::replace(&mut self.range, usize::MAX..0);
-        self.space.flush(range);
+        self.space.flush(self.start..self.end);
+        (self.start, self.end) = (usize::MAX, 0);
         self.frames.clear();
         for table in self.tables.drain(..) {
             self.space.tables.free_unlinked(table);

@@ -108,7 +108,7 @@ impl Vma {
     }
 
     /// The same mapping from `offset` bytes on: for the upper part of a split.
-    pub fn from_offset(&self, offset: usize) -> Vma {
+    pub fn starting_at(&self, offset: usize) -> Vma {
         let mut vma = self.clone();
         if let Backing::Object(object) = &mut vma.backing {
             object.first += (offset / PAGE_SIZE) as u64;
