@@ -1,6 +1,6 @@
 //! Stealing by CPUs that have nothing to do, and evening out by the tick.
 
-use super::cpu_queue::{QUEUES, enqueue_on};
+use super::cpu_queue::{QUEUES, enqueue_on, reschedule_cpu};
 use crate::{
     arch::{clock, cpu},
     process::Task,
@@ -43,5 +43,21 @@ pub(super) fn even_out(cpu: usize) {
     let here = QUEUES.on(cpu).runnable.load(Relaxed);
     if let Some(task) = steal_above(cpu, here + 1) {
         enqueue_on(cpu, task, 0);
+    }
+}
+
+/// The tick's other part: has a CPU that idles come for a task that waits here and may run there.
+pub(super) fn share(cpu: usize) {
+    let of_cpu = QUEUES.on(cpu);
+    if of_cpu.runnable.load(Relaxed) < 2 {
+        return;
+    }
+    let idle = (0..cpu::online_count()).find(|&other| QUEUES.on(other).runnable.load(Relaxed) == 0);
+    let Some(idle) = idle else { return };
+    let queue = of_cpu.queue.lock();
+    let wanted = queue.tasks.any(SEARCH_LIMIT, |task| task.sched.may_run_on(idle));
+    drop(queue);
+    if wanted {
+        reschedule_cpu(idle);
     }
 }

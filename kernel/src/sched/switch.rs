@@ -10,7 +10,7 @@ use super::{
     idle,
     params::Policy,
     task::{TaskState, bump},
-    wake::{choose_cpu, set_state},
+    wake::{self, choose_cpu, set_state},
 };
 use crate::{
     arch::{
@@ -129,6 +129,7 @@ fn switch_once(reason: Reason) {
         }
         leave_queue(of_cpu, &queue.tasks, &previous, now);
         previous.sched.on_queue.store(false, Ordering::Release);
+        wake::note_sleep(&previous.sched, now);
         bump(&previous.sched.voluntary, 1);
     } else if !previous.sched.may_run_on(cpu) {
         leave_queue(of_cpu, &queue.tasks, &previous, now);

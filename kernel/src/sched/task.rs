@@ -50,6 +50,10 @@ pub struct TaskSched {
     pub(super) involuntary: AtomicU64,
     /// When it left its queue, in monotonic nanoseconds.
     pub(super) left_at: AtomicU64,
+    /// When it last woke another task, since it last slept; 0: it has not.
+    pub(super) woke_at: AtomicU64,
+    /// How long after waking another task it sleeps itself, usually, in nanoseconds.
+    pub(super) sleeps_after_waking: AtomicU64,
     /// What is left of its slice under `SCHED_RR`, in ticks.
     pub(super) slice_left: AtomicU32,
 
@@ -136,6 +140,8 @@ impl TaskSched {
             voluntary: AtomicU64::new(0),
             involuntary: AtomicU64::new(0),
             left_at: AtomicU64::new(0),
+            woke_at: AtomicU64::new(0),
+            sleeps_after_waking: AtomicU64::new(u64::MAX / 8),
             slice_left: AtomicU32::new(0),
             sleep_timer: Once::new(),
         }

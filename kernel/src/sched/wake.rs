@@ -12,7 +12,7 @@ use super::{
     task::{TaskSched, TaskState},
 };
 use crate::{
-    arch::{clock, cpu},
+    arch::{clock, cpu, irq},
     process::Task,
     sync::current,
 };
@@ -85,16 +85,52 @@ pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
         QUEUES.on(sched.cpu()).uninterruptible.fetch_sub(1, Ordering::Relaxed);
     }
     sched.state.store(TaskState::Running as u32, Ordering::Release);
-    let slept = clock::now_ns().saturating_sub(sched.left_at.load(Ordering::Relaxed));
-    enqueue_on(choose_cpu(task), task.clone(), slept);
+    let now = clock::now_ns();
+    let slept = now.saturating_sub(sched.left_at.load(Ordering::Relaxed));
+    enqueue_on(place_woken(task, now), task.clone(), slept);
     true
 }
 
 /// Puts a new task on a run queue for the first time.
 pub fn start(task: Arc<Task>) {
     let _waker = task.sched.wake_lock.lock();
-    let cpu = choose_cpu(&task);
+    let cpu = place_woken(&task, clock::now_ns());
     enqueue_on(cpu, task.clone(), 0);
+}
+
+/// A task that sleeps this soon after it woke another hands its CPU over.
+const HAND_OVER: u64 = 100_000;
+
+/// The current task wakes another; whether it is one that then sleeps soon (it asked and waits for the answer, it answered
+/// and waits for the next question): the woken task best follows it on this CPU.
+fn note_wake(now: u64) -> bool {
+    if irq::in_interrupt() {
+        return false;
+    }
+    let waker = current::current();
+    waker.sched.woke_at.store(now, Ordering::Relaxed);
+    waker.sched.sleeps_after_waking.load(Ordering::Relaxed) < HAND_OVER
+}
+
+/// The current task goes to sleep: a weighted average learns how soon after a wake-up that is.
+pub(super) fn note_sleep(sched: &TaskSched, now: u64) {
+    let woke_at = sched.woke_at.load(Ordering::Relaxed);
+    if woke_at != 0 {
+        sched.woke_at.store(0, Ordering::Relaxed);
+        let average = sched.sleeps_after_waking.load(Ordering::Relaxed);
+        let sample = now.saturating_sub(woke_at).min(HAND_OVER * 16);
+        sched
+            .sleeps_after_waking
+            .store((average.min(HAND_OVER * 16) * 3 + sample) / 4, Ordering::Relaxed);
+    }
+}
+
+/// Where the current task's wake-up of `task` sends it.
+fn place_woken(task: &Task, now: u64) -> usize {
+    let hands_over = note_wake(now);
+    let here = cpu::id();
+    let alone = QUEUES.on(here).runnable.load(Ordering::Relaxed) == 1;
+    if hands_over && alone && task.sched.may_run_on(here) { here } else { choose_cpu(task) }
 }
 
 /// Where a task that becomes runnable goes: its last CPU if that idles, else one that does, else here or where it

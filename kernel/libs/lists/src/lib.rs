@@ -218,6 +218,12 @@ impl<T: Linked, const N: usize> Lists<T, N> {
         // SAFETY: alive: it is in the list; `remove` gives back the count that keeps it so.
         self.remove(unsafe { first.as_ref() }?)
     }
+    /// Takes the `n`th node of list `slot`, counted from 0: O(n).
+    pub fn remove_nth(&mut self, slot: usize, n: usize) -> Option<Arc<T>> {
+        let node = ptr::from_ref(self.iter(slot).nth(n)?);
+        // SAFETY: alive, as in `pop_front`; the borrow that found it ended.
+        self.remove(unsafe { &*node })
+    }
     /// The nodes of list `slot`, first to last.
     pub fn iter(&self, slot: usize) -> impl Iterator<Item = &T> {
         let mut cursor = self.heads[slot].first;
@@ -276,7 +282,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_like_deques(operations in prop::collection::vec((0usize..4, 0usize..3, 0usize..8), 0..200)) {
+        fn behaves_like_deques(operations in prop::collection::vec((0usize..5, 0usize..3, 0usize..8), 0..200)) {
             let nodes: Vec<_> = (0..8).map(|i| Arc::new(Node::new(i))).collect();
             let mut lists: Lists<Node<usize>, 3> = Lists::new();
             let mut model = vec![VecDeque::new(); 3];
@@ -299,6 +305,10 @@ mod tests {
                         if let Some(list) = place {
                             model[list].retain(|&other| other != which);
                         }
+                    }
+                    4 => {
+                        let removed = lists.remove_nth(slot, which % 3).map(|node| **node);
+                        prop_assert_eq!(removed, model[slot].remove(which % 3));
                     }
                     _ => {
                         let popped = lists.pop_front(slot).map(|node| **node);

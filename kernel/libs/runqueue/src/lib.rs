@@ -177,28 +177,33 @@ impl<T: Entity> RunQueue<T> {
         }
     }
     /// Takes the first task that `wanted` agrees to, best first, among the first `limit`: for another CPU that has nothing to do.
-    pub fn steal(&mut self, limit: usize, mut wanted: impl FnMut(&T) -> bool) -> Option<Arc<T>> {
+    pub fn steal(&mut self, limit: usize, wanted: impl FnMut(&T) -> bool) -> Option<Arc<T>> {
+        let (level, position) = self.find(limit, wanted)?;
+        let task = self.levels.remove_nth(level, position);
+        self.settle(level);
+        task
+    }
+    /// Whether `wanted` agrees to one of the first `limit` tasks.
+    pub fn any(&self, limit: usize, wanted: impl FnMut(&T) -> bool) -> bool {
+        self.find(limit, wanted).is_some()
+    }
+
+    /// The level of the first task that `wanted` agrees to, among the first `limit`, and its place there.
+    fn find(&self, limit: usize, mut wanted: impl FnMut(&T) -> bool) -> Option<(usize, usize)> {
         let mut left = limit;
         for word in 0..self.bitmap.len() {
             let mut bits = self.bitmap[word];
             while bits != 0 {
                 let level = word * 64 + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                let mut found = None;
-                for task in self.levels.iter(level) {
+                for (position, task) in self.levels.iter(level).enumerate() {
                     if left == 0 {
                         return None;
                     }
                     left -= 1;
                     if wanted(task) {
-                        found = Some(core::ptr::from_ref(task));
-                        break;
+                        return Some((level, position));
                     }
-                }
-                if let Some(found) = found {
-                    let position =
-                        self.levels.iter(level).position(|task| core::ptr::eq(task, found));
-                    return self.take_nth(level, position?);
                 }
             }
         }
@@ -207,17 +212,6 @@ impl<T: Entity> RunQueue<T> {
     /// The highest real-time priority queued.
     pub fn best_real_time(&self) -> Option<u8> {
         self.first_level_in(0, WHEEL).map(|level| (99 - level) as u8)
-    }
-
-    fn take_nth(&mut self, level: usize, n: usize) -> Option<Arc<T>> {
-        // The list gives its nodes out by rotation: O(n), and n is below the caller's limit.
-        for _ in 0..n {
-            let task = self.levels.pop_front(level)?;
-            let _ = self.levels.insert(level, task, End::Back);
-        }
-        let taken = self.levels.pop_front(level);
-        self.settle(level);
-        taken
     }
 
     fn settle(&mut self, level: usize) {
