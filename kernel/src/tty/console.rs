@@ -1,7 +1,11 @@
 //! `/dev/console`, which stands for the terminal that the command line names, and `/dev/tty`, which stands for the
 //! process's own.
 
-use super::{Terminal, file::TerminalFile, job_control, serial};
+use super::{
+    Terminal,
+    file::{Role, TerminalFile},
+    job_control, serial,
+};
 use crate::{
     fs::{
         DeviceId, File, FileOps, Inode, OpenFlags,
@@ -33,11 +37,14 @@ struct AuxDriver;
 
 impl DeviceDriver for AuxDriver {
     fn open(&self, _: &Arc<Inode>, device: DeviceId, flags: OpenFlags) -> Result<Arc<dyn FileOps>> {
-        let terminal = match device.minor {
-            0 => job_control::current_process().terminal().ok_or(Errno::ENXIO)?,
-            _ => terminal().ok_or(Errno::ENODEV)?,
+        let (terminal, role) = match device.minor {
+            0 => {
+                let own = job_control::current_process().terminal();
+                (own.ok_or(Errno::ENXIO)?, Role::Terminal)
+            }
+            _ => (terminal().ok_or(Errno::ENODEV)?, Role::Console),
         };
-        Ok(TerminalFile::open(terminal, flags)?)
+        Ok(TerminalFile::open(terminal, flags, role)?)
     }
 
     fn opened(&self, _: &Arc<File>) -> Result<()> {

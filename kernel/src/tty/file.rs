@@ -18,12 +18,26 @@ pub(super) struct TerminalFile {
     hangups: u32,
     /// The open may make it the controlling terminal.
     may_control: bool,
+    role: Role,
+}
+
+/// Under which name a terminal was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Role {
+    /// Its own, or `/dev/tty`.
+    Terminal,
+    /// `/dev/console`: a hang-up does not end it, for init must have its say afterwards.
+    Console,
 }
 
 impl TerminalFile {
     /// Opens `terminal`; `EBUSY` when somebody has it for himself. Without `O_NOCTTY` it may become the controlling terminal of
     /// one that may read it.
-    pub(super) fn open(terminal: Arc<Terminal>, flags: OpenFlags) -> Result<Arc<TerminalFile>> {
+    pub(super) fn open(
+        terminal: Arc<Terminal>,
+        flags: OpenFlags,
+        role: Role,
+    ) -> Result<Arc<TerminalFile>> {
         if terminal.exclusive.load(Ordering::Relaxed) && !job_control::capable(Capability::SysAdmin)
         {
             return Err(Errno::EBUSY);
@@ -31,7 +45,7 @@ impl TerminalFile {
         terminal.open();
         let hangups = terminal.hangups();
         let may_control = flags.readable() && !flags.contains(OpenFlags::NOCTTY);
-        Ok(Arc::new(TerminalFile { terminal, hangups, may_control }))
+        Ok(Arc::new(TerminalFile { terminal, hangups, may_control, role }))
     }
 
     /// The end of an open: a session leader may get its controlling terminal by it.
@@ -44,7 +58,7 @@ impl TerminalFile {
 
     /// Whether the line was hung up since this was opened.
     pub(super) fn is_dead(&self) -> bool {
-        self.terminal.hangups() != self.hangups
+        self.role != Role::Console && self.terminal.hangups() != self.hangups
     }
 }
 

@@ -7,7 +7,7 @@
 use super::{
     Terminal,
     driver::{Driver, SerialPort},
-    file::TerminalFile,
+    file::{Role, TerminalFile},
 };
 use crate::{
     drivers::serial::{self as uart, Receiver},
@@ -228,7 +228,7 @@ impl DeviceDriver for SerialTerminals {
         let index = device.minor.checked_sub(FIRST_MINOR).ok_or(Errno::ENXIO)?;
         let line = LINES.get(index as usize).ok_or(Errno::ENXIO)?;
         let terminal = line.terminal.get().ok_or(Errno::EIO)?;
-        Ok(TerminalFile::open(Arc::clone(terminal), flags)?)
+        Ok(TerminalFile::open(Arc::clone(terminal), flags, Role::Terminal)?)
     }
 
     fn opened(&self, file: &Arc<File>) -> Result<()> {

@@ -359,12 +359,14 @@ impl Terminal {
         }
     }
 
-    /// Marks every open file dead and puts the discipline back to its beginning.
+    /// Marks every open file dead and empties the discipline. A pseudo-terminal is as new after it; a line keeps its attributes.
     pub(super) fn cut(&self) {
         self.hangups.fetch_add(1, Ordering::AcqRel);
         {
             let mut state = self.state.lock();
-            state.discipline = LineDiscipline::new(state.initial);
+            let kept = *state.discipline.termios();
+            let termios = if self.driver.is_pty() { state.initial } else { kept };
+            state.discipline = LineDiscipline::new(termios);
             state.backlog.clear();
             state.throttled = false;
         }

@@ -11,7 +11,7 @@ use crate::{
     sync::{PollEvents, PollTable},
     tty::{
         Terminal,
-        file::TerminalFile,
+        file::{Role, TerminalFile},
         hangup::Cause,
         ioctl::{self, number::*},
     },
@@ -63,7 +63,11 @@ impl MasterFile {
             return Err(Errno::EIO);
         }
         let path = self.instance.path(self.index)?;
-        let file = File::new(path, flags, TerminalFile::open(Arc::clone(&self.slave), flags)?)?;
+        let file = File::new(
+            path,
+            flags,
+            TerminalFile::open(Arc::clone(&self.slave), flags, Role::Terminal)?,
+        )?;
         TerminalFile::opened(&file);
         let files = sched::current();
         let fd = files.files.borrow().install(file, flags.contains(OpenFlags::CLOEXEC), 0)?;

@@ -12,7 +12,11 @@ mod master;
 
 pub use master::{MasterFile, SLAVE_MAJOR};
 
-use super::{Terminal, console::AUX_MAJOR, file::TerminalFile};
+use super::{
+    Terminal,
+    console::AUX_MAJOR,
+    file::{Role, TerminalFile},
+};
 use crate::{
     fs::{
         DeviceId, File, FileOps, Inode, OpenFlags, devpts,
@@ -77,7 +81,7 @@ impl DeviceDriver for Slaves {
         if link.is_locked() || link.master_is_closed() {
             return Err(Errno::EIO);
         }
-        Ok(TerminalFile::open(terminal, flags)?)
+        Ok(TerminalFile::open(terminal, flags, Role::Terminal)?)
     }
 
     fn opened(&self, file: &Arc<File>) -> Result<()> {
