@@ -15,8 +15,6 @@ pub struct UserAccount {
     pub uid: Uid,
     /// Threads (`RLIMIT_NPROC`).
     pub threads: AtomicU64,
-    /// Queued signals (`RLIMIT_SIGPENDING`).
-    pub signals: AtomicU64,
     /// Bytes locked by file-less objects (`RLIMIT_MEMLOCK`).
     pub locked_bytes: AtomicU64,
     /// Bytes in message queues (`RLIMIT_MSGQUEUE`).
@@ -37,7 +35,6 @@ impl UserAccount {
         let account = Arc::new(UserAccount {
             uid,
             threads: AtomicU64::new(0),
-            signals: AtomicU64::new(0),
             locked_bytes: AtomicU64::new(0),
             message_queue_bytes: AtomicU64::new(0),
         });

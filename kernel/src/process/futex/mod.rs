@@ -16,7 +16,7 @@ mod wake;
 
 pub use robust::{RobustList, clear_child_tid, exit_robust_list};
 pub use wait::{Deadline, wait};
-pub use wake::{OpCode, Requeue, requeue, wake, wake_op};
+pub use wake::{Requeue, requeue, wake, wake_op};
 
 use crate::{
     mm::{USER_END, UserAddr, user},

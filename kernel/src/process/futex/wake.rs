@@ -65,7 +65,7 @@ pub fn requeue(from: UserAddr, to: UserAddr, sharing: Sharing, how: Requeue) -> 
 
 /// The operation and comparison of `FUTEX_WAKE_OP`.
 #[derive(Clone, Copy, Debug)]
-pub struct OpCode {
+struct OpCode {
     operation: Operation,
     operand: u32,
     comparison: Comparison,
@@ -96,7 +96,7 @@ const OPERAND_SHIFT: u32 = 8;
 
 impl OpCode {
     /// From `val3`; `ENOSYS` for an unknown operation or comparison.
-    pub fn decode(code: u32) -> Result<OpCode> {
+    fn decode(code: u32) -> Result<OpCode> {
         let operation_bits = code >> 28;
         let operation = match operation_bits & 7 {
             0 => Operation::Set,

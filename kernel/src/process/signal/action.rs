@@ -118,7 +118,7 @@ impl Handlers {
         Handlers::with_table(table)
     }
 
-    /// What exec (`keep_flags` false) and `CLONE_CLEAR_SIGHAND` make of the table: ignored stays ignored, all else
+    /// What exec and `CLONE_CLEAR_SIGHAND` make of the table: ignored stays ignored, all else
     /// becomes the default.
     pub fn cleared(&self) -> Handlers {
         let mut table = [Action::DEFAULT; 64];

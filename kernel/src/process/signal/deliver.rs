@@ -5,7 +5,6 @@
 
 use super::{
     Action, ActionFlags, DefaultAction, SIG_DFL, SIG_IGN, SigInfo, Signal, SignalSet, frame, mask,
-    restart::is_restart,
     send::{force, force_fatal, take},
     state::{Orders, ProcessSignals, recalculate},
 };
@@ -165,7 +164,7 @@ fn interrupted(registers: &TrapFrame) -> Option<Errno> {
     }
     [Errno::ERESTARTSYS, Errno::ERESTARTNOINTR, Errno::ERESTARTNOHAND, Errno::ERESTART_RESTARTBLOCK]
         .into_iter()
-        .find(|error| is_restart(*error) && error.as_syscall_return() == registers.rax)
+        .find(|error| error.as_syscall_return() == registers.rax)
 }
 
 fn restart_for_handler(registers: &mut TrapFrame, action: &Action) {

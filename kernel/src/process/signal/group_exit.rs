@@ -45,12 +45,6 @@ impl ProcessSignals {
     pub fn end_exec(&self) {
         self.state.lock().exec = None;
     }
-
-    /// Whether the current thread is dying because another one runs exec: then its status is not the process's.
-    pub fn is_exec_victim(&self, task: &Task) -> bool {
-        let state = self.state.lock();
-        state.exit_status.is_none() && state.exec.is_some_and(|tid| tid != task.tid())
-    }
 }
 
 /// Marks SIGKILL pending for each thread but `spared`, and wakes them.

@@ -38,7 +38,7 @@ fn is_interruption(error: Errno) -> bool {
 }
 
 /// Whether the error asks for a restart of the call.
-pub(super) fn is_restart(error: Errno) -> bool {
+fn is_restart(error: Errno) -> bool {
     matches!(
         error,
         Errno::ERESTARTSYS
