@@ -51,9 +51,9 @@ impl AddressSpace {
 /// Frames and tables taken out of an address space, to be freed when no CPU remembers them.
 pub(super) struct Gather<'a> {
     space: &'a AddressSpace,
-    /// The addresses that were touched: from here
+    /// The first page touched; all ones when there is none.
     start: usize,
-    /// to here; below `start` when there is none.
+    /// The end of the last page touched.
     end: usize,
     frames: ArrayVec<Frame, FRAMES>,
     tables: ArrayVec<PhysAddr, 64>,
