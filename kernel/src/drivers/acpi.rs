@@ -161,61 +161,54 @@ fn root_table(rsdp: PhysAddr) -> Option<impl Iterator<Item = usize>> {
 }
 
 fn parse_madt(table: &[u8]) -> Madt {
-    const LOCAL_APIC: u8 = 0;
-    const IO_APIC: u8 = 1;
-    const OVERRIDE: u8 = 2;
-    const LOCAL_X2APIC: u8 = 9;
-    /// Enabled, or can be brought online.
-    const USABLE: u32 = 1;
-
     let mut madt = Madt::default();
     let mut at = HEADER + 8;
     while let (Some(kind), Some(len @ 2..)) = (u8_at(table, at), u8_at(table, at + 1)) {
         let Some(entry) = bytes_at(table, at, usize::from(len)) else { break };
-        // What does not fit the lists is left out: those CPUs and lines stay unused.
-        let _ = parse_madt_entry(entry, kind, &mut madt, (LOCAL_APIC, LOCAL_X2APIC), USABLE)
-            .or_else(|| match kind {
-                IO_APIC => madt
-                    .io_apics
-                    .try_push(IoApic {
-                        address: PhysAddr(u32_at(entry, 4)? as usize),
-                        first_line: u32_at(entry, 8)?,
-                    })
-                    .ok(),
-                OVERRIDE => {
-                    let flags = u16_at(entry, 8)?;
-                    madt.overrides
-                        .try_push(Override {
-                            isa_line: u8_at(entry, 3)?,
-                            global_line: u32_at(entry, 4)?,
-                            level: flags >> 2 & 3 == 3,
-                            active_low: flags & 3 == 3,
-                        })
-                        .ok()
-                }
-                _ => None,
-            });
+        // An entry that is too short, or one too many for its list, is left out: that CPU or line
+        // stays unused.
+        let _ = madt.add(kind, entry);
         at += usize::from(len);
     }
     madt
 }
 
-fn parse_madt_entry(
-    entry: &[u8],
-    kind: u8,
-    madt: &mut Madt,
-    (local, local_x2): (u8, u8),
-    usable: u32,
-) -> Option<()> {
-    let (id, flags) = match kind {
-        kind if kind == local => (u32::from(u8_at(entry, 3)?), u32_at(entry, 4)?),
-        kind if kind == local_x2 => (u32_at(entry, 4)?, u32_at(entry, 8)?),
-        _ => return None,
-    };
-    if flags & usable != 0 && !madt.cpus.contains(&id) {
-        madt.cpus.try_push(id).ok()?;
+impl Madt {
+    /// Takes one entry in; `None` if it is too short or its list is full.
+    fn add(&mut self, kind: u8, entry: &[u8]) -> Option<()> {
+        const LOCAL_APIC: u8 = 0;
+        const IO_APIC: u8 = 1;
+        const OVERRIDE: u8 = 2;
+        const LOCAL_X2APIC: u8 = 9;
+        match kind {
+            LOCAL_APIC => self.add_cpu(u32::from(u8_at(entry, 3)?), u32_at(entry, 4)?),
+            LOCAL_X2APIC => self.add_cpu(u32_at(entry, 4)?, u32_at(entry, 8)?),
+            IO_APIC => {
+                let address = PhysAddr(u32_at(entry, 4)? as usize);
+                let first_line = u32_at(entry, 8)?;
+                self.io_apics.try_push(IoApic { address, first_line }).ok()
+            }
+            OVERRIDE => {
+                let flags = u16_at(entry, 8)?;
+                let entry = Override {
+                    isa_line: u8_at(entry, 3)?,
+                    global_line: u32_at(entry, 4)?,
+                    level: flags >> 2 & 3 == 3,
+                    active_low: flags & 3 == 3,
+                };
+                self.overrides.try_push(entry).ok()
+            }
+            _ => Some(()),
+        }
     }
-    Some(())
+
+    fn add_cpu(&mut self, id: u32, flags: u32) -> Option<()> {
+        const ENABLED: u32 = 1;
+        if flags & ENABLED == 0 || self.cpus.contains(&id) {
+            return Some(());
+        }
+        self.cpus.try_push(id).ok()
+    }
 }
 
 fn parse_fadt(fadt: &[u8]) -> Power {
