@@ -46,13 +46,16 @@ impl TimerCallback for Shared {
         if now < deadline {
             return Some(deadline);
         }
-        let next = if state.interval == 0 {
-            state.expirations += 1;
-            None
-        } else {
-            let periods = (now.0 - deadline.0) / state.interval + 1;
-            state.expirations += periods;
-            Some(Instant(deadline.0.saturating_add(periods.saturating_mul(state.interval))))
+        let next = match (now.0 - deadline.0).checked_div(state.interval) {
+            None => {
+                state.expirations += 1;
+                None
+            }
+            Some(missed) => {
+                let periods = missed + 1;
+                state.expirations += periods;
+                Some(Instant(deadline.0.saturating_add(periods.saturating_mul(state.interval))))
+            }
         };
         state.deadline = next;
         drop(state);
