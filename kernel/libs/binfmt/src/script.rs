@@ -64,7 +64,10 @@ mod tests {
         head
     }
 
-    fn parsed(text: &[u8]) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>> {
+    /// The interpreter and its argument.
+    type Line = (Vec<u8>, Option<Vec<u8>>);
+
+    fn parsed(text: &[u8]) -> Result<Option<Line>> {
         let head = head(text);
         let script = parse(&head)?;
         Ok(script.map(|s| (s.interpreter.to_vec(), s.argument.map(<[u8]>::to_vec))))
