@@ -16,6 +16,8 @@
 extern crate alloc;
 
 mod bitmap;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod node;
 mod sync;
 mod writer;

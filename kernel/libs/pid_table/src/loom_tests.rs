@@ -1,8 +1,7 @@
-//! Every interleaving of one reader with a writer: `RUSTFLAGS="--cfg loom" cargo test -p pid_table --test loom --release`.
-#![cfg(loom)]
+//! Every interleaving of one reader with a writer.
 
+use crate::{Domain, Reserve, new};
 use loom::{cell::UnsafeCell, sync::Mutex, thread};
-use pid_table::{Domain, Reserve, new};
 use std::{any::Any, sync::Arc};
 
 loom::lazy_static! {
