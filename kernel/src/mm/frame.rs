@@ -11,7 +11,7 @@ use crate::arch::{copy, uaccess};
 use abi::{Errno, Result};
 use core::{
     num::NonZeroU32,
-    sync::atomic::{AtomicU8, Ordering, fence},
+    sync::atomic::{Ordering, fence},
 };
 
 /// A counted reference to one page frame. Clone counts up; the last drop frees.
@@ -152,12 +152,6 @@ impl Frame {
         // SAFETY: as in `copy_from_user`.
         let part = unsafe { core::slice::from_raw_parts(part, len) };
         len - uaccess::raw_copy_to_user(dst.0, part)
-    }
-
-    /// The whole page as words that anybody may be writing (user mappings): futex, atomics.
-    pub fn as_atomics(&self) -> &[AtomicU8; PAGE_SIZE] {
-        // SAFETY: the page is mapped for as long as our reference lives, and bytes need no alignment.
-        unsafe { &*self.pointer().cast() }
     }
 }
 

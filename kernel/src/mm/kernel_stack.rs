@@ -4,8 +4,7 @@
 //! freed, and only the addresses are kept.
 
 use super::{
-    PAGE_SIZE, kernel_map,
-    node::{self, Purpose},
+    PAGE_SIZE, kernel_map, node,
     page::{PageKind, page},
     reclaim,
     stats::Counter,
@@ -100,11 +99,6 @@ impl KernelStack {
     /// The address just above it, 16-byte aligned.
     pub fn top(&self) -> usize {
         self.bottom + STACK_SIZE
-    }
-
-    /// The lowest address in it; below is the guard page.
-    pub fn bottom(&self) -> usize {
-        self.bottom
     }
 }
 

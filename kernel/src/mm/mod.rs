@@ -30,13 +30,13 @@ pub mod user;
 
 pub use address_space::{
     AddressSpace, Advice, Copies, Layout, LockMode, MapKind, MapRequest, Mappings, MmapFlags,
-    PageSource, Prot, RemapFlags, Usage, activate_kernel, barrier_everywhere, current_space,
+    PageSource, Prot, RemapFlags, activate_kernel, barrier_everywhere, current_space,
 };
 pub use boot::{RegionUse, init_early};
 pub use frame::Frame;
 pub use kernel_map::{is_mapped, map_device, root as kernel_root};
-pub use kernel_stack::{KernelStack, STACK_SIZE, STACK_SIZE as KERNEL_STACK_SIZE};
-pub use node::{free_blocks, idle_prezero};
+pub use kernel_stack::{KernelStack, STACK_SIZE as KERNEL_STACK_SIZE};
+pub use node::idle_prezero;
 pub use reclaim::{Shrinker, register_shrinker};
-pub use stats::{Counter, MemoryStats, count_shmem};
+pub use stats::{MemoryStats, count_shmem};
 pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};

@@ -14,7 +14,7 @@ use crate::{
     arch::{copy, cpu, irq},
     sync::{IrqSpinLock, class},
 };
-use buddy::{Buddy, NONE, ORDERS};
+use buddy::{Buddy, NONE};
 use core::{
     cell::{Cell, UnsafeCell},
     sync::atomic::{AtomicUsize, Ordering, compiler_fence},
@@ -176,11 +176,6 @@ pub fn free_pages() -> usize {
         .sum();
     let lists: usize = CPU_LISTS.iter().map(|lists| lists.held.load(Ordering::Relaxed)).sum();
     nodes + lists
-}
-
-/// Free blocks of each order on a node (`/proc/buddyinfo`).
-pub fn free_blocks(node: usize) -> [usize; ORDERS] {
-    NODES[node].buddy.lock().free_blocks()
 }
 
 /// Whether an allocation of `pages` for `purpose` leaves the reserve alone, or may go into it.

@@ -1,7 +1,7 @@
 //! Allocation that can fail: for whatever user space decides the size or the number of.
 
 use abi::{Errno, Result};
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use core::alloc::Layout;
 
 /// An empty vector with room for `capacity` elements; `ENOMEM`.
@@ -16,24 +16,6 @@ pub fn zeroed_bytes(len: usize) -> Result<Vec<u8>> {
     let mut vec = vec_with_capacity(len)?;
     vec.resize(len, 0);
     Ok(vec)
-}
-
-/// `Box::new` that can fail; `ENOMEM`.
-pub fn boxed<T>(value: T) -> Result<Box<T>> {
-    let layout = Layout::new::<T>();
-    if layout.size() == 0 {
-        return Ok(Box::new(value));
-    }
-    // SAFETY: the layout is not empty.
-    let pointer = unsafe { alloc::alloc::alloc(layout) }.cast::<T>();
-    if pointer.is_null() {
-        return Err(Errno::ENOMEM);
-    }
-    // SAFETY: fresh memory of T's layout, from the allocator that `Box` frees to.
-    unsafe {
-        pointer.write(value);
-        Ok(Box::from_raw(pointer))
-    }
 }
 
 /// `Arc::new` that can fail; `ENOMEM`. Memory is tried for first: between the trial and the use another CPU could take it, which the reserve

@@ -12,16 +12,6 @@ macro_rules! address {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
         pub struct $name(pub usize);
 
-        impl $name {
-            /// The address rounded down to its page.
-            pub const fn page_base(self) -> Self {
-                Self(self.0 & !(PAGE_SIZE - 1))
-            }
-            /// The offset in its page.
-            pub const fn page_offset(self) -> usize {
-                self.0 & (PAGE_SIZE - 1)
-            }
-        }
     )*};
 }
 
@@ -66,6 +56,14 @@ impl VirtAddr {
 }
 
 impl UserAddr {
+    /// The address rounded down to its page.
+    pub const fn page_base(self) -> Self {
+        Self(self.0 & !(PAGE_SIZE - 1))
+    }
+    /// The offset in its page.
+    pub const fn page_offset(self) -> usize {
+        self.0 & (PAGE_SIZE - 1)
+    }
     /// Null means "not given" to many calls.
     pub const fn is_null(self) -> bool {
         self.0 == 0

@@ -1,19 +1,18 @@
 //! `madvise(2)`, `msync(2)`, `mincore(2)`.
 
 use super::{
-    AddressSpace, Map, Removed,
-    change::check_range,
+    AddressSpace,
     map::page_align,
-    tables::{is_mapped, take_frame},
+    tables::is_mapped,
     tlb::Gather,
     vma::{Backing, Vma, VmaFlags},
 };
 use crate::{
-    arch::paging::{self, Entry, PteFlags},
-    mm::{PAGE_SIZE, PageIndex, USER_END, fault::Access, try_alloc},
+    arch::paging::PteFlags,
+    mm::{PAGE_SIZE, PageIndex, fault::Access, try_alloc},
 };
 use abi::{Errno, Result};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// `MADV_*`: what is advised of a range.
@@ -154,12 +153,7 @@ impl AddressSpace {
             let part = at.max(entry.start)..entry.end.min(range.end);
             let old = entry.value.flags;
             let anonymous = matches!(entry.value.backing, Backing::Anonymous);
-            let refused = match advice {
-                Advice::WipeOnFork => !anonymous,
-                Advice::DoFork | Advice::DoDump => old.contains(VmaFlags::SPECIAL),
-                _ => false,
-            };
-            if refused {
+            if advice == Advice::WipeOnFork && !anonymous {
                 result = Err(Errno::EINVAL);
                 break;
             }

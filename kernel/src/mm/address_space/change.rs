@@ -288,12 +288,6 @@ impl AddressSpace {
         (map.brk_start, map.brk) = (addr, addr);
     }
 
-    /// The bounds of the heap.
-    pub fn brk_range(&self) -> Range<usize> {
-        let map = self.read_map();
-        map.brk_start..map.brk
-    }
-
     /// Grows the stack above `addr` down to it. `ENOMEM` when there is none, or no room or leave for it.
     pub(in crate::mm) fn grow_stack(&self, addr: usize) -> Result<()> {
         let addr = addr & !(PAGE_SIZE - 1);

@@ -301,9 +301,6 @@ impl AddressSpace {
         {
             vma_flags.remove(VmaFlags::MAY_WRITE);
         }
-        if matches!(kind, MapKind::Special(..)) {
-            vma_flags |= VmaFlags::SPECIAL;
-        }
         let backing = core::mem::replace(&mut object, Ok(Backing::Anonymous))?;
 
         let replaced: usize = if fixed { map.pages_in(range.clone()) } else { 0 };
@@ -358,24 +355,14 @@ impl Map {
 /// The object to be mapped, made or looked up.
 fn prepare(kind: &MapKind, flags: MmapFlags, len: usize) -> Result<Backing> {
     Ok(match kind {
-        MapKind::Anonymous if flags.contains(MmapFlags::SHARED) => Backing::Object(Object {
-            source: Shmem::create(len)?,
-            file: None,
-            name: None,
-            first: 0,
-        }),
+        MapKind::Anonymous if flags.contains(MmapFlags::SHARED) => {
+            Backing::Object(Object { source: Shmem::create(len)?, file: None, first: 0 })
+        }
         MapKind::Anonymous => Backing::Anonymous,
         MapKind::File(file, offset) => Backing::Object(Object {
             source: file.ops().page_source(file)?,
             file: Some(Arc::clone(file)),
-            name: None,
             first: offset / PAGE_SIZE as u64,
-        }),
-        MapKind::Special(name, source) => Backing::Object(Object {
-            source: Arc::clone(source),
-            file: None,
-            name: Some(name),
-            first: 0,
         }),
     })
 }
@@ -434,7 +421,7 @@ fn sharing(kind: &MapKind, len: usize, prot: Prot, flags: MmapFlags) -> Result<V
 }
 
 fn is_accountable(flags: VmaFlags, backing: &Backing) -> bool {
-    let shared_memory = matches!(backing, Backing::Object(object) if object.file.is_none() && object.name.is_none());
+    let shared_memory = matches!(backing, Backing::Object(object) if object.file.is_none());
     if flags.contains(VmaFlags::SHARED) {
         return shared_memory;
     }

@@ -39,7 +39,6 @@ pub use lock::LockMode;
 pub use mappings::{Copies, Mappings};
 pub use remap::RemapFlags;
 pub use remote::current_space;
-pub use show::Usage;
 
 use super::{Frame, PAGE_SIZE, PageIndex, kernel_map, kernel_stack, stats::Counter};
 use crate::{
@@ -110,8 +109,6 @@ pub enum MapKind {
     Anonymous,
     /// Part of a file, from the byte offset given (page-aligned).
     File(Arc<crate::fs::File>, u64),
-    /// Pages of the kernel's own making, under a name of its own (`[vdso]`).
-    Special(&'static str, Arc<dyn PageSource>),
 }
 
 /// What to map, and where.

@@ -176,9 +176,6 @@ impl AddressSpace {
         let entry = map.vmas.get(old.start).ok_or(Errno::EFAULT)?;
         let vma = entry.value.starting_at(old.start - entry.start);
         let flags = vma.flags;
-        if keep_old && flags.contains(VmaFlags::SPECIAL) {
-            return Err(Errno::EINVAL);
-        }
         let pages = new.len() / PAGE_SIZE;
         if flags.contains(VmaFlags::ACCOUNTED) {
             commit(pages)?;
@@ -261,9 +258,6 @@ impl Map {
             if first.checked_add((new_len / PAGE_SIZE) as u64).is_none() {
                 return Err(Errno::EINVAL);
             }
-        }
-        if vma.flags.contains(VmaFlags::SPECIAL) {
-            return Err(Errno::EFAULT);
         }
         let growth = new_len.saturating_sub(old_len) / PAGE_SIZE;
         if vma.flags.contains(VmaFlags::LOCKED) {

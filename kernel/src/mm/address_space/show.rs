@@ -110,13 +110,12 @@ fn format_line(entry: &Entry<Vma>, heap: &Range<usize>, stack: usize, out: &mut 
         out.push_str(text);
     };
     match &entry.value.backing {
-        Backing::Object(object) => match (&object.file, object.name) {
-            (Some(file), _) => {
+        Backing::Object(object) => match &object.file {
+            Some(file) => {
                 let path = file.path().to_bytes();
                 name(&String::from_utf8_lossy(&path).replace('\n', "\\012"));
             }
-            (None, Some(given)) => name(given),
-            (None, None) => name("/dev/zero (deleted)"),
+            None => name("/dev/zero (deleted)"),
         },
         Backing::Anonymous => {
             if entry.start < heap.end && heap.start < entry.end {

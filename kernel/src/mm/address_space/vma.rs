@@ -53,8 +53,6 @@ bitflags::bitflags! {
         const NO_HUGE = 1 << 19;
         /// `MADV_MERGEABLE`.
         const MERGEABLE = 1 << 20;
-        /// Cannot be remapped or grown (the kernel's own).
-        const SPECIAL = 1 << 21;
     }
 }
 
@@ -77,8 +75,6 @@ pub struct Object {
     pub source: Arc<dyn PageSource>,
     /// The file, for files.
     pub file: Option<Arc<File>>,
-    /// The name, for the kernel's own mappings.
-    pub name: Option<&'static str>,
     /// The page that the mapping starts with.
     pub first: u64,
 }
@@ -118,7 +114,7 @@ impl Vma {
 
     /// Whether the mapping `above`, which starts where this one of `len` bytes ends, goes on with the same: they can be one.
     pub fn continues_in(&self, len: usize, above: &Vma) -> bool {
-        if self.flags != above.flags || self.flags.contains(VmaFlags::SPECIAL) {
+        if self.flags != above.flags {
             return false;
         }
         match (&self.backing, &above.backing) {
