@@ -8,7 +8,7 @@ int main(int argc, char **argv)
 		return argc == 1 ? 42 : 43;
 	static char string[131072 + 1];
 	memset(string, 'a', sizeof string - 1);
-	char *self = argv[0];
+	char *self = "/proc/self/exe";
 
 	/* 128 KiB with the NUL is too long by one. */
 	string[131072] = '\0';
@@ -25,7 +25,7 @@ int main(int argc, char **argv)
 	OK(setrlimit(RLIMIT_STACK, &(struct rlimit){ 1 << 20, 1 << 20 }));
 	CHECK_ERRNO(execve(self, (char *[]){ "x", string, string, NULL }, NULL), E2BIG);
 
-	CHECK_ERRNO(execve(self, (char **)UNMAPPED_ADDRESS, NULL), EFAULT);
+	CHECK_ERRNO(syscall(SYS_execve, self, UNMAPPED_ADDRESS, NULL), EFAULT);
 	CHECK_ERRNO(execve(self, (char *[]){ UNMAPPED_ADDRESS, NULL }, NULL), EFAULT);
 	CHECK_ERRNO(execve(UNMAPPED_ADDRESS, NULL, NULL), EFAULT);
 

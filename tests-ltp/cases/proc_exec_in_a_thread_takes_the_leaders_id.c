@@ -3,26 +3,26 @@
 #include <dirent.h>
 #include <pthread.h>
 
-static char *program;
+static char program[4096];
 
 static void *sleeper(void *unused)
 {
 	(void)unused;
 	for (;;)
 		pause();
+	return NULL;
 }
 
 static void *runner(void *pid)
 {
 	char text[16];
 	sprintf(text, "%d", *(int *)pid);
-	execl(program, program, text, NULL);
+	execl(program, "again", text, NULL);
 	FAIL("execl: %s", strerror(errno));
 }
 
 int main(int argc, char **argv)
 {
-	program = argv[0];
 	if (argc == 2) {
 		CHECK_EQ(getpid(), atoi(argv[1]));
 		CHECK_EQ(syscall(SYS_gettid), atoi(argv[1]));
@@ -37,6 +37,8 @@ int main(int argc, char **argv)
 		CHECK_EQ(count, 1);
 		return 0;
 	}
+	/* /proc/self is the leader, which may be gone when a thread asks. */
+	OK(readlink("/proc/self/exe", program, sizeof program - 1));
 	for (int round = 0; round < 20; round++) {
 		pid_t child = (pid_t)OK(fork());
 		if (child == 0) {

@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 		SKIP("needs root");
 	char command[300];
 	/* Not in the own folder: its file system may be mounted nosuid. */
-	snprintf(command, sizeof command, "cp %s /set-id && chown 2000 /set-id && chmod 4755 /set-id", argv[0]);
+	snprintf(command, sizeof command, "cp /proc/%d/exe /set-id && chown 2000 /set-id && chmod 4755 /set-id", getpid());
 	if (system(command) != 0)
 		SKIP("cannot make the program");
 	for (int set = 1; set >= 0; set--) {

@@ -5,6 +5,7 @@ static volatile int value;
 
 int main(int argc, char **argv)
 {
+	(void)argv;
 	if (argc == 2) {
 		usleep(200000);
 		return 6;
@@ -22,7 +23,7 @@ int main(int argc, char **argv)
 	child = vfork();
 	if (child == 0) {
 		value = 18;
-		execl(argv[0], argv[0], "x", NULL);
+		execl("/proc/self/exe", "again", "x", NULL);
 		_exit(99);
 	}
 	CHECK_EQ(value, 18);

@@ -95,7 +95,10 @@ pub fn handle(addr: usize, code: FaultCode, _frame: &TrapFrame) -> FaultOutcome 
     let current = sched::current();
     let Some(space) = current.mm.try_borrow() else { return segv(SEGV_MAPERR) };
     match space.fault(addr, access) {
-        Ok(()) => FaultOutcome::Retry,
+        Ok(()) => {
+            current.accounting.count_minor_fault();
+            FaultOutcome::Retry
+        }
         Err(Failure::Unmapped) => segv(SEGV_MAPERR),
         Err(Failure::Forbidden) => segv(SEGV_ACCERR),
         Err(Failure::NoPage) => FaultOutcome::Signal(u32::from(Signal::SIGBUS.0), BUS_ADRERR),
