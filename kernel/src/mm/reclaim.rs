@@ -55,10 +55,10 @@ fn may_sleep() -> bool {
     irq::preempt_count() == 0 && irq::enabled() && !cpu::current_task().is_null()
 }
 
-/// Lets caches give up to `target` pages back; how many pages came.
-fn shrink_caches(target: usize) -> usize {
+/// Lets caches give up to `target` pages back; how many pages came. `None` when somebody else is at it.
+fn shrink_caches(target: usize) -> Option<usize> {
     if SHRINKING.swap(true, Ordering::Acquire) {
-        return 0;
+        return None;
     }
     let mut freed = 0;
     for shrinker in shrinkers() {
@@ -72,7 +72,7 @@ fn shrink_caches(target: usize) -> usize {
     node::drain_here();
     node::drain_zeroed();
     SHRINKING.store(false, Ordering::Release);
-    freed
+    Some(freed)
 }
 
 /// Pages to free at once.
@@ -106,7 +106,9 @@ fn obtain_slow(attempt: &dyn Fn(Purpose) -> Option<u32>) -> Result<u32> {
             // The dying may use the reserve: it is what ends them.
             return attempt(Purpose::Kernel).ok_or(Errno::ENOMEM);
         }
-        if freed == 0 {
+        if freed.is_none() {
+            pause();
+        } else if freed == Some(0) {
             // What was given up lately may only wait for its grace period.
             if round == 0 {
                 rcu::barrier();
@@ -134,7 +136,7 @@ pub(super) fn retry_kernel<R>(attempt: impl Fn() -> Option<R>) -> Option<R> {
             return Some(result);
         }
         // Free memory in pieces too small for the request is no reason to kill anybody.
-        if freed == 0 && node::free_pages() > node::reserve() {
+        if freed == Some(0) && node::free_pages() > node::reserve() {
             return None;
         }
         pause();
