@@ -15,7 +15,11 @@ struct Seen {
 }
 
 fn seen_by(task: &Task) -> Result<Vec<Seen>> {
-    let context: Arc<FsContext> = task.fs.load().ok_or(Errno::EINVAL)?;
+    // A kernel thread sees what init began with; one that has exited sees nothing any more.
+    let context = match task.fs.load() {
+        None if task.is_kernel() => FsContext::initial(),
+        context => context.ok_or(Errno::EINVAL)?,
+    };
     let root = context.root();
     let mut seen = Vec::new();
     for mount in mount_tree::all() {
