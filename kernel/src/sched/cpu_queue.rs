@@ -189,11 +189,17 @@ pub(super) fn reschedule_cpu(cpu: usize) {
     }
 }
 
-/// Brings the use of a task that runs on this CPU up to now; of one that runs elsewhere, adds what its CPU will charge.
-pub(super) fn settle_running(task: &TaskSched) {
+/// Nanoseconds that a task has run, up to now, also when it runs at this moment.
+pub(super) fn runtime_now(task: &TaskSched) -> u64 {
+    let (_, mut queue) = lock_queue_of(task);
+    let now = clock::now_ns();
     let current = super::current();
     if core::ptr::eq(&current.sched, task) {
-        let (_, mut queue) = lock_queue_of(task);
-        queue.settle(&current, clock::now_ns());
+        queue.settle(&current, now);
+        return task.runtime.load(Relaxed);
     }
+    // Only its own CPU charges it: what that will charge is added to what it has.
+    let running = queue.running.filter(|_| queue.runs(task));
+    let uncharged = running.map_or(0, |running| now.saturating_sub(running.since));
+    task.runtime.load(Relaxed) + uncharged
 }

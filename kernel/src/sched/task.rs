@@ -52,8 +52,8 @@ pub struct TaskSched {
     pub(super) left_at: AtomicU64,
     /// When it last woke another task, since it last slept; 0: it has not.
     pub(super) woke_at: AtomicU64,
-    /// How long after waking another task it sleeps itself, usually, in nanoseconds.
-    pub(super) sleeps_after_waking: AtomicU64,
+    /// How sure it is that it sleeps soon after waking another task.
+    pub(super) hand_over_score: AtomicU8,
     /// What is left of its slice under `SCHED_RR`, in ticks.
     pub(super) slice_left: AtomicU32,
 
@@ -141,7 +141,7 @@ impl TaskSched {
             involuntary: AtomicU64::new(0),
             left_at: AtomicU64::new(0),
             woke_at: AtomicU64::new(0),
-            sleeps_after_waking: AtomicU64::new(u64::MAX / 8),
+            hand_over_score: AtomicU8::new(0),
             slice_left: AtomicU32::new(0),
             sleep_timer: Once::new(),
         }
@@ -204,8 +204,7 @@ impl TaskSched {
     }
     /// Nanoseconds on a CPU up to now, also of a task that runs at this moment.
     pub fn exact_runtime(&self) -> u64 {
-        super::cpu_queue::settle_running(self);
-        self.runtime.load(Relaxed)
+        super::cpu_queue::runtime_now(self)
     }
     /// Voluntary and involuntary context switches.
     pub fn switches(&self) -> (u64, u64) {

@@ -100,6 +100,8 @@ pub fn start(task: Arc<Task>) {
 
 /// A task that sleeps this soon after it woke another hands its CPU over.
 const HAND_OVER: u64 = 100_000;
+/// The score from which it is taken for such a one.
+const HAND_OVER_SURE: u8 = 4;
 
 /// The current task wakes another; whether it is one that then sleeps soon (it asked and waits for the answer, it answered
 /// and waits for the next question): the woken task best follows it on this CPU.
@@ -109,19 +111,20 @@ fn note_wake(now: u64) -> bool {
     }
     let waker = current::current();
     waker.sched.woke_at.store(now, Ordering::Relaxed);
-    waker.sched.sleeps_after_waking.load(Ordering::Relaxed) < HAND_OVER
+    waker.sched.hand_over_score.load(Ordering::Relaxed) >= HAND_OVER_SURE
 }
 
-/// The current task goes to sleep: a weighted average learns how soon after a wake-up that is.
+/// The current task goes to sleep: it learns whether that is soon after a wake-up. Once soon outweighs once late, which may
+/// have been an interrupt or the host's doing.
 pub(super) fn note_sleep(sched: &TaskSched, now: u64) {
     let woke_at = sched.woke_at.load(Ordering::Relaxed);
     if woke_at != 0 {
         sched.woke_at.store(0, Ordering::Relaxed);
-        let average = sched.sleeps_after_waking.load(Ordering::Relaxed);
-        let sample = now.saturating_sub(woke_at).min(HAND_OVER * 16);
-        sched
-            .sleeps_after_waking
-            .store((average.min(HAND_OVER * 16) * 3 + sample) / 4, Ordering::Relaxed);
+        let score = sched.hand_over_score.load(Ordering::Relaxed);
+        let soon = now.saturating_sub(woke_at) < HAND_OVER;
+        let score =
+            if soon { (score + 2).min(2 * HAND_OVER_SURE) } else { score.saturating_sub(1) };
+        sched.hand_over_score.store(score, Ordering::Relaxed);
     }
 }
 
