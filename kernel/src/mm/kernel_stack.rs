@@ -20,7 +20,7 @@ use arrayvec::ArrayVec;
 pub const STACK_SIZE: usize = 32 * 1024;
 
 const PAGES: usize = STACK_SIZE / PAGE_SIZE;
-/// More stacks than this in the pool are trimmed as processes end.
+/// More stacks than this in the pool are trimmed, as processes end and by idle CPUs.
 const POOL_TARGET: usize = 64;
 /// Stacks whose memory is freed with one round of calls to the other CPUs.
 const GROUP: usize = 16;
@@ -174,9 +174,9 @@ fn release_down_to(target: usize) -> usize {
     group.len() * PAGES
 }
 
-/// Gives back some of the memory of a pool that has grown large. The caller may sleep.
-pub(super) fn trim() {
-    release_down_to(POOL_TARGET);
+/// Gives back some of the memory of a pool that has grown large; whether there was any. Interrupts are on, and no spin lock is held.
+pub(super) fn trim() -> bool {
+    release_down_to(POOL_TARGET) > 0
 }
 
 /// Frees the pool's memory; how many pages that were. The caller may sleep.

@@ -36,7 +36,12 @@ pub use boot::{RegionUse, init_early};
 pub use frame::Frame;
 pub use kernel_map::{is_mapped, map_device, root as kernel_root};
 pub use kernel_stack::{KernelStack, STACK_SIZE as KERNEL_STACK_SIZE};
-pub use node::idle_prezero;
 pub use reclaim::{Shrinker, register_shrinker};
 pub use stats::{MemoryStats, count_shmem};
 pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};
+
+/// A small piece of work that makes later requests cheaper, for a CPU that has nothing else to do; whether there may be more. The scheduler's
+/// idle loop calls it, with interrupts on, until it says no or there is work.
+pub fn idle_work() -> bool {
+    kernel_stack::trim() || node::prezero()
+}

@@ -324,9 +324,8 @@ pub(super) fn zero(frame: u32) {
     unsafe { copy::zero_page(PhysAddr::of_frame(frame).to_virt().as_mut_ptr()) };
 }
 
-/// Zeroes one free page for later, when this CPU has nothing else to do; whether there is more to do. The scheduler's idle
-/// loop calls it until it says no or there is work.
-pub fn idle_prezero() -> bool {
+/// Zeroes one free page for later; whether there was one to zero.
+pub(super) fn prezero() -> bool {
     let node = &NODES[0];
     if node.free.load(Ordering::Relaxed) < 2 * reserve() {
         return false;

@@ -53,7 +53,7 @@ pub fn idle_loop() -> ! {
     let work = || irq::need_resched() || QUEUES.on(cpu::id()).runnable.load(Ordering::Relaxed) != 0;
     loop {
         // A page at a time, with interrupts on.
-        if !work() && crate::mm::idle_prezero() {
+        if !work() && crate::mm::idle_work() {
             rcu::note_quiescent();
             continue;
         }
