@@ -4,7 +4,7 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | names: places, the cache of names, walks, mounts | [`dentry`], [`dcache`], [`walk`], [`mount`], [`mount_tree`] |
+//! | names: places, the cache of names, walks, mounts | [`dentry`], [`dcache`], [`walk`], [`mount`], [`mount_tree`], [`propagation`] |
 //! | files: inodes, rights, changes of names and attributes | [`inode`], [`permission`], [`modify`], [`rename`] |
 //! | open files: opening, descriptors, reading and writing, locks | [`open`], [`fd_table`], [`file`], [`io_buf`], [`locks`] |
 //! | file systems | [`tmpfs`], [`synthetic`] and what is built on it |
@@ -37,6 +37,7 @@ pub mod permission;
 pub mod pipe;
 pub mod poll;
 pub mod procfs;
+pub mod propagation;
 pub mod rename;
 mod rename_lock;
 pub mod seek;

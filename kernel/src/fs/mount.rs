@@ -2,7 +2,7 @@
 //!
 //! Locks: the lists of types and superblocks and each mount's place, all leaves.
 
-use super::{Dentry, DeviceId, Inode, Path};
+use super::{Dentry, DeviceId, Inode, Path, propagation::Propagation};
 use crate::sync::{SpinLock, class};
 use abi::{Errno, Result};
 use alloc::{
@@ -144,6 +144,8 @@ pub struct Mount {
     flags: AtomicU32,
     /// The place it lies on; none for the root mount and for mounts outside of the tree.
     mountpoint: SpinLock<Option<Path>>,
+    /// Whose changes it sees.
+    propagation: SpinLock<Propagation>,
     /// Holds nameless files: see [`super::anonymous`].
     nameless: bool,
 }
@@ -172,6 +174,7 @@ impl Mount {
             source: source.into(),
             flags: AtomicU32::new(flags.bits()),
             mountpoint: SpinLock::new(&class::TABLE, None),
+            propagation: SpinLock::new(&class::TABLE, Propagation::default()),
             nameless: false,
         })
     }
@@ -186,6 +189,7 @@ impl Mount {
             source: b"none".as_slice().into(),
             flags: AtomicU32::new(0),
             mountpoint: SpinLock::new(&class::TABLE, None),
+            propagation: SpinLock::new(&class::TABLE, Propagation::default()),
             nameless: true,
         })
     }
@@ -236,6 +240,14 @@ impl Mount {
     pub fn set_mountpoint(&self, place: Option<Path>) {
         let old = core::mem::replace(&mut *self.mountpoint.lock(), place);
         drop(old);
+    }
+    /// Whose changes it sees.
+    pub fn propagation(&self) -> Propagation {
+        *self.propagation.lock()
+    }
+    /// Sets that. For [`super::mount_tree`], under its lock.
+    pub fn set_propagation(&self, state: Propagation) {
+        *self.propagation.lock() = state;
     }
     /// The name of a nameless file, as `/proc/<pid>/fd` shows it.
     pub fn nameless(&self, dentry: &Dentry) -> Option<Vec<u8>> {

@@ -6,6 +6,7 @@
 use super::{
     Dentry, Path,
     mount::{self, FileSystem, Mount, MountFlags, Superblock},
+    propagation::{self, CopyGroups, Kind},
 };
 use crate::sync::{KernelRcu, Lazy, Mutex, Once, class, rcu};
 use abi::{Errno, Result};
@@ -94,10 +95,16 @@ fn unlink(mount: &Arc<Mount>) {
 /// (`ENOENT`).
 pub fn attach(mount: Arc<Mount>, at: Path) -> Result<()> {
     let mut list = LIST.lock();
-    attach_locked(&mut list, mount, at)
+    attach_locked(&mut list, mount, &[], at)
 }
 
-fn attach_locked(list: &mut Vec<Arc<Mount>>, mount: Arc<Mount>, at: Path) -> Result<()> {
+/// Attaches a mount, what lies below it, and copies of both where the place is shared.
+fn attach_locked(
+    list: &mut Vec<Arc<Mount>>,
+    mount: Arc<Mount>,
+    below: &[(Arc<Mount>, Path)],
+    at: Path,
+) -> Result<()> {
     // Somebody may have mounted something there since the walk.
     let at = descend(at);
     if at.is_dir() != mount.root().inode().is_dir() {
@@ -109,8 +116,68 @@ fn attach_locked(list: &mut Vec<Arc<Mount>>, mount: Arc<Mount>, at: Path) -> Res
     if at.dentry.is_deleted() {
         return Err(Errno::ENOENT);
     }
-    link(&mount, at);
-    list.push(mount);
+    link(&mount, at.clone());
+    list.push(mount.clone());
+    for (mount, at) in below {
+        link(mount, at.clone());
+        list.push(mount.clone());
+    }
+    propagate(list, &mount, &at);
+    Ok(())
+}
+
+/// Copies a tree that was just linked at `at` to all mounts that receive what happens there.
+fn propagate(list: &mut Vec<Arc<Mount>>, top: &Arc<Mount>, at: &Path) {
+    if at.mount.propagation().group.is_none() {
+        return;
+    }
+    let tree = subtree(list, top);
+    propagation::share_all(&tree);
+    let mut groups = CopyGroups::default();
+    for receiver in propagation::receivers(list, &at.mount) {
+        // A bind of another part of the file system does not have the place; what comes along is no receiver.
+        let is_new = tree.iter().any(|mount| Arc::ptr_eq(mount, &receiver));
+        if is_new || !at.dentry.is_below(receiver.root()) {
+            continue;
+        }
+        let mut copies: Vec<(Arc<Mount>, Arc<Mount>)> = Vec::new();
+        for mount in &tree {
+            let place = if Arc::ptr_eq(mount, top) {
+                descend(Path { mount: receiver.clone(), dentry: at.dentry.clone() })
+            } else {
+                let Some(place) = mount.mountpoint() else { continue };
+                let parent = copies.iter().find(|(old, _)| Arc::ptr_eq(old, &place.mount));
+                let Some((_, parent)) = parent else { continue };
+                Path { mount: parent.clone(), dentry: place.dentry }
+            };
+            let fresh = copy_of(mount, mount.root());
+            fresh.set_propagation(groups.state_of_copy(mount, &at.mount, &receiver));
+            link(&fresh, place);
+            list.push(fresh.clone());
+            copies.push((mount.clone(), fresh));
+        }
+    }
+}
+
+/// Another mount of (part of) the same file system, of the same kind.
+fn copy_of(mount: &Arc<Mount>, root: &Arc<Dentry>) -> Arc<Mount> {
+    let root = Some(root.clone());
+    let copy = Mount::new(mount.superblock().clone(), root, mount.source(), mount.flags());
+    copy.set_propagation(mount.propagation());
+    copy
+}
+
+/// `MS_SHARED`, `MS_SLAVE`, `MS_PRIVATE` and `MS_UNBINDABLE`, with all below when `recursive`.
+pub fn set_propagation(path: &Path, kind: Kind, recursive: bool) -> Result<()> {
+    let list = LIST.lock();
+    if !Arc::ptr_eq(&path.dentry, path.mount.root()) {
+        return Err(Errno::EINVAL);
+    }
+    let tree =
+        if recursive { subtree(&list, &path.mount) } else { alloc::vec![path.mount.clone()] };
+    for mount in &tree {
+        propagation::change(&list, mount, kind);
+    }
     Ok(())
 }
 
@@ -154,10 +221,8 @@ pub fn mount_new(
 /// `MS_BIND`, with `MS_REC` when `recursive`.
 pub fn bind(source: &Path, at: Path, recursive: bool) -> Result<()> {
     let mut list = LIST.lock();
-    let copy = |mount: &Arc<Mount>, root: &Arc<Dentry>| {
-        Mount::new(mount.superblock().clone(), Some(root.clone()), mount.source(), mount.flags())
-    };
-    let top = copy(&source.mount, &source.dentry);
+    propagation::check_bindable(&source.mount)?;
+    let top = copy_of(&source.mount, &source.dentry);
     let mut copies = alloc::vec![(source.mount.clone(), top.clone())];
     let mut pairs = Vec::new();
     if recursive {
@@ -171,18 +236,16 @@ pub fn bind(source: &Path, at: Path, recursive: bool) -> Result<()> {
             if Arc::ptr_eq(&place.mount, &source.mount) && !place.dentry.is_below(&source.dentry) {
                 continue;
             }
+            if propagation::check_bindable(&mount).is_err() {
+                continue;
+            }
             let parent = parent.clone();
-            let fresh = copy(&mount, mount.root());
+            let fresh = copy_of(&mount, mount.root());
             pairs.push((fresh.clone(), Path { mount: parent, dentry: place.dentry }));
             copies.push((mount, fresh));
         }
     }
-    attach_locked(&mut list, top, at)?;
-    for (mount, at) in pairs {
-        link(&mount, at);
-        list.push(mount);
-    }
-    Ok(())
+    attach_locked(&mut list, top, &pairs, at)
 }
 
 /// `MS_MOVE`.
@@ -191,7 +254,12 @@ pub fn move_mount(from: &Path, to: Path) -> Result<()> {
     if !Arc::ptr_eq(&from.dentry, from.mount.root()) || from.mount.mountpoint().is_none() {
         return Err(Errno::EINVAL);
     }
+    propagation::check_movable(&from.mount)?;
     let to = descend(to);
+    let shared = to.mount.propagation().group.is_some();
+    if shared && subtree(&list, &from.mount).iter().any(|one| one.propagation().unbindable) {
+        return Err(Errno::EINVAL);
+    }
     if to.is_dir() != from.is_dir() {
         return Err(Errno::ENOTDIR);
     }
@@ -205,9 +273,10 @@ pub fn move_mount(from: &Path, to: Path) -> Result<()> {
         at = place.mount;
     }
     unlink(&from.mount);
-    link(&from.mount, to);
+    link(&from.mount, to.clone());
     list.retain(|mount| !Arc::ptr_eq(mount, &from.mount));
     list.push(from.mount.clone());
+    propagate(&mut list, &from.mount, &to);
     Ok(())
 }
 
@@ -227,6 +296,20 @@ fn is_used(mount: &Arc<Mount>) -> bool {
         rcu::barrier();
     }
     Arc::strong_count(mount) > 3
+}
+
+/// The copies of a mount that lie on the receivers of its place, to be unmounted with it.
+fn copies_elsewhere(list: &[Arc<Mount>], mount: &Arc<Mount>) -> Vec<Arc<Mount>> {
+    let Some(at) = mount.mountpoint() else { return Vec::new() };
+    let same = |other: &Arc<Mount>| {
+        Arc::ptr_eq(other.superblock(), mount.superblock())
+            && Arc::ptr_eq(other.root(), mount.root())
+    };
+    propagation::receivers(list, &at.mount)
+        .iter()
+        .filter_map(|receiver| mounted_on(receiver, &at.dentry))
+        .filter(|other| same(other) && !Arc::ptr_eq(other, mount))
+        .collect()
 }
 
 /// `umount2(2)` of the mount whose root is `path`, which is given up. `EINVAL` when it is no mount's root, `EBUSY`.
@@ -249,9 +332,26 @@ pub fn unmount(path: Path, busy: Busy) -> Result<()> {
             if children(&list, &mount).next().is_some() || is_used(&mount) {
                 return Err(Errno::EBUSY);
             }
-            alloc::vec![mount]
+            let copies = copies_elsewhere(&list, &mount);
+            let mut gone = alloc::vec![mount];
+            for copy in copies {
+                // One that something lies on stays, one that is used keeps all of them.
+                if children(&list, &copy).next().is_none() {
+                    if is_used(&copy) {
+                        return Err(Errno::EBUSY);
+                    }
+                    gone.push(copy);
+                }
+            }
+            gone
         }
-        Busy::Detach => subtree(&list, &mount),
+        Busy::Detach => {
+            let mut gone = subtree(&list, &mount);
+            for copy in copies_elsewhere(&list, &mount) {
+                gone.extend(subtree(&list, &copy));
+            }
+            gone
+        }
     };
     for mount in gone.iter().rev() {
         unlink(mount);
@@ -278,6 +378,11 @@ pub fn pivot_root(new: &Path, put_old: &Path, root: &Path) -> Result<()> {
         at = at.mount.mountpoint().ok_or(Errno::EINVAL)?;
     }
     if !at.dentry.is_below(&new.dentry) {
+        return Err(Errno::EINVAL);
+    }
+    propagation::check_movable(new_mount)?;
+    propagation::check_movable(old_mount)?;
+    if old_mount.propagation().group.is_some() || new_mount.propagation().group.is_some() {
         return Err(Errno::EINVAL);
     }
     unlink(new_mount);

@@ -9,6 +9,7 @@ use crate::{
         AT_FDCWD, LookupFlags, Mount, Path, context, lookup,
         mount::{self, MountFlags},
         mount_tree::{self, Busy},
+        propagation::Kind,
     },
     mm::{PAGE_SIZE, UserAddr, user},
     process::{Capability, capable, pid},
@@ -59,7 +60,7 @@ fn string(addr: usize) -> Result<Vec<u8>> {
     user::read_cstr(UserAddr(addr), PAGE_SIZE, Errno::EINVAL)
 }
 
-/// `mount(2)`. Mounts are private: making one private or a slave changes nothing, sharing is refused.
+/// `mount(2)`.
 fn mount_call(args: &[usize; 6]) -> Result<usize> {
     /// Old programs put this in the upper half.
     const MAGIC: usize = 0xc0ed_0000;
@@ -84,13 +85,17 @@ fn mount_call(args: &[usize; 6]) -> Result<usize> {
         let source = lookup(AT_FDCWD, &source, LookupFlags::FOLLOW)?;
         mount_tree::bind(&source, target, flags & MS_REC != 0)?;
     } else if flags & MS_PROPAGATION != 0 {
-        let kinds = flags & MS_PROPAGATION;
-        if flags & !(MS_PROPAGATION | MS_REC | MS_SILENT) != 0
-            || !(kinds == MS_PRIVATE || kinds == MS_SLAVE)
-            || !alloc::sync::Arc::ptr_eq(&target.dentry, target.mount.root())
-        {
+        if flags & !(MS_PROPAGATION | MS_REC | MS_SILENT) != 0 {
             return Err(Errno::EINVAL);
         }
+        let kind = match flags & MS_PROPAGATION {
+            MS_SHARED => Kind::Shared,
+            MS_SLAVE => Kind::Slave,
+            MS_PRIVATE => Kind::Private,
+            MS_UNBINDABLE => Kind::Unbindable,
+            _ => return Err(Errno::EINVAL),
+        };
+        mount_tree::set_propagation(&target, kind, flags & MS_REC != 0)?;
     } else if flags & MS_MOVE != 0 {
         if source.is_empty() {
             return Err(Errno::EINVAL);

@@ -105,17 +105,34 @@ pub fn mountinfo(task: &Task, out: &mut String) -> Result<()> {
         let access = if mount.superblock().is_read_only() { "ro" } else { "rw" };
         let _ = writeln!(
             out,
-            "{} {parent} {major}:{minor} {} {} {} - {} {} {access}{}",
+            "{} {parent} {major}:{minor} {} {} {}{} - {} {} {access}{}",
             mount.id(),
             escaped(&root_in_fs(&root)),
             escaped(&place),
             mount_options(&mount),
+            propagation_fields(&mount),
             mount.file_system().type_name(),
             escaped(mount.source()),
             fs_options(&mount),
         );
     }
     Ok(())
+}
+
+/// The optional fields: the groups that a mount belongs to and receives from.
+fn propagation_fields(mount: &Mount) -> String {
+    let state = mount.propagation();
+    let mut fields = String::new();
+    if let Some(group) = state.group {
+        let _ = write!(fields, " shared:{}", group.number());
+    }
+    if let Some(master) = state.master {
+        let _ = write!(fields, " master:{}", master.number());
+    }
+    if state.unbindable {
+        fields.push_str(" unbindable");
+    }
+    fields
 }
 
 /// The path of a mount's root within its file system: `/` unless it is a bind mount of something below.
