@@ -45,5 +45,11 @@ int main(void)
 	poller.fd = fd;
 	CHECK_EQ(poll(&poller, 1, 5000), 1);
 	CHECK_EQ(WEXITSTATUS(test_wait(child)), 3);
+
+	/* A descriptor of /proc/<pid> can be signalled through, too. */
+	fd = (int)OK(open("/proc/self", O_RDONLY | O_DIRECTORY));
+	OK(syscall(424, fd, 0, NULL, 0));
+	fd = (int)OK(open("/proc", O_RDONLY | O_DIRECTORY));
+	CHECK_ERRNO(syscall(424, fd, 0, NULL, 0), EBADF);
 	return 0;
 }

@@ -10,7 +10,7 @@ use super::{
     IoSource, Metadata, NameCaching, OpenFlags, Path, SetAttr, inode, mount::StatFs,
 };
 use crate::{
-    process::{Gid, Uid},
+    process::{Gid, Process, Uid},
     sync::{Mutex, Once, SpinLock, class},
     time::{self, Timespec},
 };
@@ -67,6 +67,15 @@ pub trait DynamicDir: Send + Sync {
     /// Lists entries in the order of their cookies (at least 2, growing), from the first with cookie `from` or later, until
     /// `entry(name, inode number, type, cookie)` returns false.
     fn list(&self, from: u64, entry: ListEntry<'_>) -> Result<()>;
+    /// The process that the directory is about, if it is `/proc/<pid>`: a descriptor of it can serve as a pidfd. `EBADF`.
+    fn process(&self) -> Result<Arc<Process>> {
+        Err(Errno::EBADF)
+    }
+}
+
+/// The process behind a descriptor of a `/proc/<pid>` directory (`pidfd_send_signal(2)`); `EBADF` for any other file.
+pub fn process_of(file: &File) -> Result<Arc<Process>> {
+    file.ops().as_any().downcast_ref::<DirFile>().ok_or(Errno::EBADF)?.dir.process()
 }
 
 /// A synthetic file system instance.

@@ -22,6 +22,7 @@ pub mod set_ids;
 pub mod signal;
 mod status;
 mod task;
+pub mod unshare;
 mod user_account;
 pub mod wait;
 
@@ -31,7 +32,7 @@ pub use credentials::{
 pub use current::Current;
 pub use first::{scale_to_memory, start_first};
 pub use group::{ProcessGroup, Session};
-pub use inspect::may_inspect;
+pub use inspect::{InspectAs, may_inspect};
 pub use limits::{Limit, Limits, Resource};
 pub use pid::Pid;
 pub use process::Process;

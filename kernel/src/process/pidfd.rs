@@ -2,7 +2,7 @@
 
 use super::{Process, Task};
 use crate::{
-    fs::{File, FileOps, OpenFlags},
+    fs::{File, FileOps, OpenFlags, synthetic},
     mm::{UserAddr, user},
     sync::{PollEvents, PollTable},
 };
@@ -66,7 +66,17 @@ pub fn process_of(fd: i32) -> Result<Arc<Process>> {
     Ok(Arc::clone(&pidfd.process))
 }
 
-/// The same, and whether the descriptor is non-blocking (`waitid(2)` with `P_PIDFD`).
+/// The same for `pidfd_send_signal(2)`, which also takes a descriptor of `/proc/<pid>`.
+pub fn process_to_signal(fd: i32) -> Result<Arc<Process>> {
+    process_of(fd).or_else(|error| {
+        let current = crate::sched::current();
+        let files = current.files.borrow();
+        let file = files.get(fd).map_err(|_| error)?;
+        synthetic::process_of(&file)
+    })
+}
+
+/// A process, and whether the descriptor is non-blocking (`waitid(2)` with `P_PIDFD`).
 pub fn process_and_mode_of(fd: i32) -> Result<(Arc<Process>, bool)> {
     let process = process_of(fd)?;
     let current = crate::sched::current();

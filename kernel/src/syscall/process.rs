@@ -5,11 +5,13 @@ use crate::{
     fs::{self, LookupFlags, OpenFlags},
     mm::{USER_END, UserAddr, user},
     process::{
-        Capability, ExitStatus, Limit, Pid, Process, Resource, Rusage, Task, TaskFlags, capable,
+        Capability, ExitStatus, InspectAs, Limit, Pid, Process, Resource, Rusage, Task, TaskFlags,
+        capable,
         clone::{self, CloneArgs, CloneFlags},
         exec::{self, Request, Strings},
         exit, job, pid, pidfd,
         signal::{self, SigInfo, Signal, code},
+        unshare,
         wait::{self, WaitOptions, WaitReport, WaitTarget},
     },
     sched, time,
@@ -24,6 +26,7 @@ calls! {
     vfork => vfork;
     clone => clone;
     clone3 => clone3;
+    unshare => unshare;
     execve => execve;
     execveat => execveat;
     exit => exit;
@@ -143,6 +146,11 @@ fn clone3(args: &[usize; 6]) -> Result<usize> {
         tid: clone::check_set_tid(&tids)?,
     };
     clone::clone(&args).map(|tid| tid.0 as usize)
+}
+
+fn unshare(args: &[usize; 6]) -> Result<usize> {
+    let flags = CloneFlags::from_bits(args[0] as u64).ok_or(Errno::EINVAL)?;
+    unshare::unshare(flags).map(|()| 0)
 }
 
 fn word(value: u64) -> Result<usize> {
@@ -353,7 +361,7 @@ fn pidfd_send_signal(args: &[usize; 6]) -> Result<usize> {
     if flags as u32 != 0 {
         return Err(Errno::EINVAL);
     }
-    let process = pidfd::process_of(int(fd))?;
+    let process = pidfd::process_to_signal(int(fd))?;
     if process.was_reaped() {
         return Err(Errno::ESRCH);
     }
@@ -387,7 +395,7 @@ fn pidfd_getfd(args: &[usize; 6]) -> Result<usize> {
     }
     let process = pidfd::process_of(int(fd))?;
     let leader = process.leader().filter(|leader| !leader.is_exiting()).ok_or(Errno::ESRCH)?;
-    if !crate::process::may_inspect(&leader) {
+    if !crate::process::may_inspect(&leader, InspectAs::RealIds) {
         return Err(Errno::EPERM);
     }
     let files = leader.files.load().ok_or(Errno::ESRCH)?;

@@ -17,7 +17,7 @@ use crate::{
         FileType, Inode,
         synthetic::{Attributes, DynamicDir, SyntheticFs},
     },
-    process::{Capability, Gid, Pid, Process, Task, Uid, pid},
+    process::{self, Gid, InspectAs, Pid, Process, Task, Uid, pid},
     sched,
 };
 use abi::{Errno, Result};
@@ -70,22 +70,9 @@ impl Subject {
     }
 }
 
-/// Whether the current task may look into another (`PTRACE_MODE_READ_FSCREDS`).
+/// Whether the current task may look into another, by its file-system ids.
 fn may_inspect(task: &Task) -> bool {
-    use core::sync::atomic::Ordering::Relaxed;
-    let current = sched::current();
-    if Arc::ptr_eq(&current.process, &task.process) {
-        return true;
-    }
-    let (mine, theirs) = (current.credentials.load(), task.credentials.load());
-    if mine.has(Capability::SysPtrace) {
-        return true;
-    }
-    let same_user = [theirs.uid, theirs.euid, theirs.suid].iter().all(|uid| *uid == mine.fsuid);
-    let same_group = [theirs.gid, theirs.egid, theirs.sgid].iter().all(|gid| *gid == mine.fsgid);
-    let dumpable = task.process.dumpable.load(Relaxed) == 1;
-    let covers = theirs.cap_permitted & !mine.cap_permitted == 0;
-    same_user && same_group && dumpable && covers
+    process::may_inspect(task, InspectAs::FileSystemIds)
 }
 
 /// Who owns the files of a task: its user, or root when it must not be looked into.
@@ -202,6 +189,9 @@ impl SubjectDir {
 }
 
 impl DynamicDir for SubjectDir {
+    fn process(&self) -> Result<Arc<Process>> {
+        if self.subject.thread { Err(Errno::EBADF) } else { self.subject.get_process() }
+    }
     fn lookup(&self, name: &[u8]) -> Result<Arc<Inode>> {
         let fs = self.fs.upgrade().ok_or(Errno::ENOENT)?;
         let task = self.subject.get_task().map_err(|_| Errno::ENOENT)?;
