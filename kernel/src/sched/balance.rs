@@ -1,6 +1,9 @@
 //! Stealing by CPUs that have nothing to do, and evening out by the tick.
 
-use super::cpu_queue::{QUEUES, enqueue_on, reschedule_cpu};
+use super::{
+    cpu_queue::{QUEUES, enqueue_on, reschedule_cpu},
+    tick::TICK,
+};
 use crate::{
     arch::{clock, cpu},
     process::Task,
@@ -46,8 +49,9 @@ pub(super) fn even_out(cpu: usize) {
     }
 }
 
-/// The tick's other part: has a CPU that idles come for a task that waits here and may run there.
-pub(super) fn share(cpu: usize) {
+/// The tick's other part: has a CPU that idles come for a task that has waited here for a tick and may run there. One that
+/// was just woken may be about to be handed this CPU.
+pub(super) fn share(cpu: usize, now: u64) {
     let of_cpu = QUEUES.on(cpu);
     if of_cpu.runnable.load(Relaxed) < 2 {
         return;
@@ -55,7 +59,10 @@ pub(super) fn share(cpu: usize) {
     let idle = (0..cpu::online_count()).find(|&other| QUEUES.on(other).runnable.load(Relaxed) == 0);
     let Some(idle) = idle else { return };
     let queue = of_cpu.queue.lock();
-    let wanted = queue.tasks.any(SEARCH_LIMIT, |task| task.sched.may_run_on(idle));
+    let wanted = queue.tasks.any(SEARCH_LIMIT, |task| {
+        let waited = now.saturating_sub(task.sched.queued_at.load(Relaxed));
+        waited >= TICK && task.sched.may_run_on(idle)
+    });
     drop(queue);
     if wanted {
         reschedule_cpu(idle);

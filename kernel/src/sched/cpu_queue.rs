@@ -79,6 +79,7 @@ impl Queue {
         self.advance_clock(now);
         task.sched.cpu.store(cpu, Relaxed);
         self.tasks.place(&task, slept);
+        task.sched.queued_at.store(now, Relaxed);
         task.sched.on_queue.store(true, Release);
         QUEUES.on(cpu).runnable.fetch_add(1, Relaxed);
         let preempts = self.preempts(&task, now);

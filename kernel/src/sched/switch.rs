@@ -140,6 +140,7 @@ fn switch_once(reason: Reason) {
         if reason == Reason::Yielded {
             queue.tasks.yield_to_first(&previous);
         }
+        previous.sched.queued_at.store(now, Ordering::Relaxed);
         queue.tasks.insert(previous.to_arc(), end);
     }
     let mut next = queue.tasks.pick();

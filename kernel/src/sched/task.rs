@@ -50,6 +50,8 @@ pub struct TaskSched {
     pub(super) involuntary: AtomicU64,
     /// When it left its queue, in monotonic nanoseconds.
     pub(super) left_at: AtomicU64,
+    /// Since when it waits on its queue.
+    pub(super) queued_at: AtomicU64,
     /// When it last woke another task, since it last slept; 0: it has not.
     pub(super) woke_at: AtomicU64,
     /// How sure it is that it sleeps soon after waking another task.
@@ -140,6 +142,7 @@ impl TaskSched {
             voluntary: AtomicU64::new(0),
             involuntary: AtomicU64::new(0),
             left_at: AtomicU64::new(0),
+            queued_at: AtomicU64::new(0),
             woke_at: AtomicU64::new(0),
             hand_over_score: AtomicU8::new(0),
             slice_left: AtomicU32::new(0),

@@ -50,7 +50,7 @@ pub fn tick(now: Instant, from_user: bool) -> bool {
         }
     }
     drop(queue);
-    balance::share(cpu);
+    balance::share(cpu, now.0);
     let count = COUNT.on(cpu).load(Relaxed).wrapping_add(1);
     COUNT.on(cpu).store(count, Relaxed);
     // CPUs take turns.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     arch::{clock, cpu, irq},
-    process::Task,
+    process::{Task, TaskFlags},
     sync::current,
 };
 use alloc::sync::Arc;
@@ -112,6 +112,7 @@ fn note_wake(now: u64) -> bool {
     let waker = current::current();
     waker.sched.woke_at.store(now, Ordering::Relaxed);
     waker.sched.hand_over_score.load(Ordering::Relaxed) >= HAND_OVER_SURE
+        || waker.flags().contains(TaskFlags::EXITING)
 }
 
 /// The current task goes to sleep: it learns whether that is soon after a wake-up. Once soon outweighs once late, which may
