@@ -49,7 +49,7 @@ pub(super) fn even_out(cpu: usize) {
     }
 }
 
-/// The tick's other part: has a CPU that idles come for a task that has waited here for a tick and may run there. One that
+/// The tick's other part: has a CPU that idles come for a task that has waited here for half a tick and may run there. One that
 /// was just woken may be about to be handed this CPU.
 pub(super) fn share(cpu: usize, now: u64) {
     let of_cpu = QUEUES.on(cpu);
@@ -61,7 +61,7 @@ pub(super) fn share(cpu: usize, now: u64) {
     let queue = of_cpu.queue.lock();
     let wanted = queue.tasks.any(SEARCH_LIMIT, |task| {
         let waited = now.saturating_sub(task.sched.queued_at.load(Relaxed));
-        waited >= TICK && task.sched.may_run_on(idle)
+        waited >= TICK / 2 && task.sched.may_run_on(idle)
     });
     drop(queue);
     if wanted {
