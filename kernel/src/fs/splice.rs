@@ -407,10 +407,3 @@ pub fn tee(input: &File, output: &File, count: usize, blocking: Blocking) -> Res
     to.pipe.wake_readers();
     Ok(done)
 }
-
-/// `vmsplice(2)` into a pipe or out of one. User pages are copied: a gift that the caller may still change
-/// is not one.
-pub fn vmsplice_in(output: &File, source: &mut IoSource<'_>) -> Result<usize> {
-    pipe::of_file(output).ok_or(Errno::EBADF)?;
-    output.write(source)
-}

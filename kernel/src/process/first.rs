@@ -1,7 +1,7 @@
 //! The first process, and limits that depend on the machine.
 
 use super::{
-    Limits, Pid, Process, Resource, Task, clone,
+    Limits, Process, Task, clone,
     exec::{self, Request},
     group::ProcessGroup,
     pid::{self, PidEntry},

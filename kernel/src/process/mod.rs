@@ -3,7 +3,6 @@
 
 pub mod clone;
 pub mod credentials;
-mod current;
 pub mod exec;
 pub mod exit;
 mod first;
@@ -29,7 +28,6 @@ pub mod wait;
 pub use credentials::{
     ALL_CAPABILITIES, Capability, Credentials, Gid, LAST_CAPABILITY, SecureBits, Uid, capable,
 };
-pub use current::Current;
 pub use first::{scale_to_memory, start_first};
 pub use group::{ProcessGroup, Session};
 pub use inspect::{InspectAs, may_inspect};

@@ -5,8 +5,7 @@ use crate::{
     fs::{self, LookupFlags, OpenFlags},
     mm::{USER_END, UserAddr, user},
     process::{
-        Capability, ExitStatus, InspectAs, Limit, Pid, Process, Resource, Rusage, Task, TaskFlags,
-        capable,
+        Capability, ExitStatus, InspectAs, Limit, Pid, Process, Resource, Rusage, Task, capable,
         clone::{self, CloneArgs, CloneFlags},
         exec::{self, Request, Strings},
         exit, job, pid, pidfd,

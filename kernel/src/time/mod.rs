@@ -20,9 +20,7 @@ mod posix_timer;
 mod sleep;
 
 pub use adjust::{Timex, adjust, set_realtime};
-pub use clock::{
-    Instant, Timespec, boot_offset_to_realtime, init, monotonic, realtime, realtime_to_monotonic,
-};
+pub use clock::{Instant, Timespec, init, monotonic, realtime};
 pub use clock_id::{ClockId, CpuClock};
 pub use core::time::Duration;
 pub use hrtimer::{Timer, TimerCallback, check_reprogram, start_tick, timer_interrupt};

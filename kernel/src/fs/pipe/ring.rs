@@ -11,9 +11,6 @@ use crate::{
 use abi::{Errno, Result};
 use alloc::collections::VecDeque;
 
-/// Writes up to this size are never interleaved with others' (`PIPE_BUF` in `pipe(7)`).
-pub const ATOMIC_WRITE: usize = PAGE_SIZE;
-
 /// Part of a page with bytes to be read.
 pub struct Buffer {
     frame: Frame,
@@ -178,7 +175,7 @@ impl Ring {
     }
 
     /// Moves bytes from `src` in until it is empty or the ring is full; how many. `EAGAIN` when none fits: a write of
-    /// at most [`ATOMIC_WRITE`] bytes goes in whole or not at all.
+    /// at most `PIPE_BUF` bytes (a page, `pipe(7)`) goes in whole or not at all.
     pub fn write(&mut self, src: &mut IoSource<'_>, packet: bool) -> Result<usize> {
         let mut total = 0;
         // The odd bytes go to the end of the last page, so that whole pages follow page by page.

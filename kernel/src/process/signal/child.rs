@@ -6,7 +6,7 @@ use crate::{
         ExitStatus, Process,
         status::{CLD_CONTINUED, CLD_STOPPED},
     },
-    sync::{PollEvents, rcu},
+    sync::rcu,
 };
 use alloc::sync::Arc;
 

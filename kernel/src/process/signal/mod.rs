@@ -37,7 +37,7 @@ pub use frame::sigreturn;
 pub use info::{SigInfo, UserSigInfo, code};
 pub use itimer::{TimerSetting, WhichTimer};
 pub use mask::{MaskChange, change_mask, pending_and_blocked};
-pub use number::{DefaultAction, SIGRTMIN, Signal, SignalSet};
+pub use number::{DefaultAction, Signal, SignalSet};
 pub use permission::{kill, kill_thread, queue_to_process, queue_to_thread, signal_process};
 pub use queue::queued_for;
 pub use restart::{restart, restart_with, with_temporary_mask};

@@ -1,3 +1,0 @@
-//! The running task.
-
-pub use crate::sync::Current;
