@@ -21,7 +21,6 @@ mod waiters;
 
 pub use class::LockClass;
 pub use collections::KernelRcu;
-pub use current::Current;
 pub use mutex::{Mutex, MutexGuard};
 pub(crate) use per_cpu::per_cpu;
 pub use per_cpu::{PerCpu, PreemptGuard, padded};
