@@ -148,7 +148,9 @@ impl AddressSpace {
         let mut map = self.map.write_killable()?;
         let (mut at, mut hole) = (range.start, false);
         let mut result = Ok(());
-        while let Some(entry) = map.vmas.find(at).filter(|entry| entry.start < range.end) {
+        while at < range.end
+            && let Some(entry) = map.vmas.find(at).filter(|entry| entry.start < range.end)
+        {
             hole |= entry.start > at;
             let part = at.max(entry.start)..entry.end.min(range.end);
             let old = entry.value.flags;
