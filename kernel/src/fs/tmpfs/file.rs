@@ -370,6 +370,13 @@ impl FileOps for FileBody {
         Ok(())
     }
 
+    fn release(&self, file: &File) {
+        // The pages of a removed file go with its last user.
+        if file.inode().metadata().is_ok_and(|now| now.nlink == 0) {
+            self.shared.note_removal();
+        }
+    }
+
     fn as_any(&self) -> &dyn core::any::Any {
         self
     }

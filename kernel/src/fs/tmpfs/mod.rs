@@ -33,6 +33,9 @@ pub struct Shared {
     device: DeviceId,
     max_pages: AtomicU64,
     pages: AtomicU64,
+    /// How many files lost their last name, and how many of them had when a grace period was last waited for.
+    removed: AtomicU64,
+    settled: AtomicU64,
     max_inodes: AtomicU64,
     inodes: AtomicU64,
     next_ino: AtomicU64,
@@ -41,7 +44,7 @@ pub struct Shared {
 impl Shared {
     /// Counts `n` pages; `ENOSPC` over the limit.
     fn charge_pages(&self, n: u64) -> Result<()> {
-        charge(&self.pages, &self.max_pages, n)?;
+        self.charge(&self.pages, &self.max_pages, n)?;
         mm::count_shmem(n as isize);
         Ok(())
     }
@@ -50,19 +53,34 @@ impl Shared {
         self.pages.fetch_sub(n, Ordering::Relaxed);
     }
     fn charge_inode(&self) -> Result<()> {
-        charge(&self.inodes, &self.max_inodes, 1)
+        self.charge(&self.inodes, &self.max_inodes, 1)
     }
     fn uncharge_inode(&self) {
         self.inodes.fetch_sub(1, Ordering::Relaxed);
     }
-}
 
-/// Files that were removed give their pages and inodes back after a grace period: before the limit is reported, that is waited for.
-fn charge(count: &AtomicU64, max: &AtomicU64, n: u64) -> Result<()> {
-    try_charge(count, max, n).or_else(|_| {
-        rcu::barrier();
-        try_charge(count, max, n)
-    })
+    /// Before the limit is reported, what was removed gives back what it had.
+    fn charge(&self, count: &AtomicU64, max: &AtomicU64, n: u64) -> Result<()> {
+        try_charge(count, max, n).or_else(|_| {
+            self.settle();
+            try_charge(count, max, n)
+        })
+    }
+
+    /// Notes that a file lost its last name.
+    fn note_removal(&self) {
+        self.removed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Files that were removed give their pages and inodes back after a grace period: waits for one, unless nothing was removed
+    /// since the last.
+    fn settle(&self) {
+        let removed = self.removed.load(Ordering::Relaxed);
+        if self.settled.load(Ordering::Relaxed) != removed {
+            rcu::barrier();
+            self.settled.store(removed, Ordering::Relaxed);
+        }
+    }
 }
 
 fn try_charge(count: &AtomicU64, max: &AtomicU64, n: u64) -> Result<()> {
@@ -166,6 +184,8 @@ impl Tmpfs {
             device: mount::next_anonymous_device(),
             max_pages: AtomicU64::new(options.max_pages),
             pages: AtomicU64::new(0),
+            removed: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
             max_inodes: AtomicU64::new(options.max_inodes),
             inodes: AtomicU64::new(1),
             next_ino: AtomicU64::new(1),
@@ -202,7 +222,7 @@ impl FileSystem for Tmpfs {
     }
     fn stat(&self) -> Result<StatFs> {
         // What was removed before shows as free.
-        rcu::barrier();
+        self.shared.settle();
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let shared = &self.shared;
         let blocks = load(&shared.max_pages);

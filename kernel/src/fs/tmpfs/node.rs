@@ -196,6 +196,8 @@ impl Node {
             let left = node.add_links(if inode.is_dir() { -2 } else { -1 });
             if left > 0 && !inode.is_dir() {
                 node.shared.uncharge_inode();
+            } else {
+                node.shared.note_removal();
             }
         }
     }
