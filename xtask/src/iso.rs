@@ -68,7 +68,7 @@ pub fn pack(
 
 fn configuration_text(command_line: &str) -> String {
     format!(
-        "timeout: 0\nserial: yes\n\n/NOS\n    protocol: limine\n    path: boot():/boot/nos\n    \
+        "timeout: 0\nserial: yes\n\n/NOS\n    protocol: limine\n    kernel_path: boot():/boot/nos\n    \
          cmdline: {command_line}\n    module_path: boot():/boot/initrd\n"
     )
 }
