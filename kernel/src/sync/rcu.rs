@@ -12,7 +12,7 @@ use crate::{
     time::{self, Instant},
 };
 use abi::Result;
-use alloc::{boxed::Box, format, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::LinkedList, format, sync::Arc};
 use core::{
     marker::PhantomData,
     ops::Deref,
@@ -166,7 +166,7 @@ pub fn start_thread(cpu: usize) -> Result<()> {
             let callbacks = CALLBACKS.on(cpu);
             // Interruptible, so that the idle thread does not count as load; no signal reaches it.
             let batch = callbacks.runnable.wait_interruptible(|| {
-                let batch: Vec<Callback> = callbacks.stages.lock().take();
+                let batch: LinkedList<Callback> = callbacks.stages.lock().take();
                 (!batch.is_empty()).then_some(batch)
             });
             for callback in batch.into_iter().flatten() {

@@ -2,24 +2,30 @@
 //! run. Callbacks move on together and keep their order; each leaves [`Stages::take`] exactly once.
 
 use crate::{GracePeriod, GracePeriods};
-use alloc::vec::Vec;
+use alloc::collections::LinkedList;
 
-/// Callbacks of type `C`.
+/// Callbacks of type `C`. Lists, not vectors: there can be tens of thousands when many processes end at once, memory is short then, and a
+/// move from stage to stage happens in an interrupt and must not need any.
 pub struct Stages<C> {
-    next: Vec<C>,
-    waiting: Vec<C>,
+    next: LinkedList<C>,
+    waiting: LinkedList<C>,
     period: Option<GracePeriod>,
-    done: Vec<C>,
+    done: LinkedList<C>,
 }
 
 impl<C> Stages<C> {
     /// No callbacks.
     pub const fn new() -> Self {
-        Self { next: Vec::new(), waiting: Vec::new(), period: None, done: Vec::new() }
+        Self {
+            next: LinkedList::new(),
+            waiting: LinkedList::new(),
+            period: None,
+            done: LinkedList::new(),
+        }
     }
     /// Adds a callback, for after a grace period.
     pub fn push(&mut self, callback: C) {
-        self.next.push(callback);
+        self.next.push_back(callback);
     }
     /// Whether there are callbacks that wait for a grace period.
     pub fn is_waiting(&self) -> bool {
@@ -45,7 +51,7 @@ impl<C> Stages<C> {
         }
     }
     /// Takes the callbacks that may run, in the order they came.
-    pub fn take(&mut self) -> Vec<C> {
+    pub fn take(&mut self) -> LinkedList<C> {
         core::mem::take(&mut self.done)
     }
 }
@@ -71,13 +77,13 @@ mod tests {
         assert!(stages.take().is_empty());
         periods.quiescent(0);
         stages.advance(&periods);
-        assert_eq!(stages.take(), [1]);
+        assert!(stages.take().into_iter().eq([1]));
         // The second came after the first's period began: it waits for the next.
         stages.advance(&periods);
         assert!(stages.take().is_empty());
         periods.quiescent(0);
         stages.advance(&periods);
-        assert_eq!(stages.take(), [2]);
+        assert!(stages.take().into_iter().eq([2]));
         assert!(!stages.is_waiting() && !stages.is_done());
     }
 }
