@@ -42,7 +42,7 @@ pub fn run(on: Option<Kernel>, applets: &[String], base: &Options) -> Result<Vec
             let mut nos = run_on(Kernel::Nos, applets, base)?;
             let lost = lost(&linux, &nos);
             if !lost.is_empty() {
-                // Some cases (`ash-misc/exitcode_trap6`) are decided by which of two processes comes first, on Linux too.
+                // Some cases (`ash-misc/exitcode_trap6`) are decided by which of two processes comes first.
                 eprintln!("once more, for {}", lost.join(", "));
                 let again = run_on(Kernel::Nos, applets, base)?;
                 let passed = |name: &String| again.get(name) == Some(&Status::Passed);
