@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs busybox's own tests as its `runtest` and its shell's `run-all` do, but each under a time limit, and
-# without making a thousand links first. Usage: busybox-suite.sh SECONDS [APPLET | ash-FOLDER]…
+# without making a thousand links first. Usage: busybox-suite.sh SECONDS [APPLET | ash-FOLDER | ash-FOLDER/CASE]…
 limit=$1
 shift
 bindir=/run/nos/busybox
@@ -51,14 +51,14 @@ old_style() {
 	rm -rf ".tmpdir.$applet"
 }
 
-# The shell's tests: scripts with the output that they must have.
+# A folder of the shell's tests, or one of them ($2): scripts with the output that they must have.
 shell_tests() {
 	(
 	cd "$bindir/ash_test/$1" || exit
 	eval "$(sed -e '/^#/d' -e '/^$/d' -e 's:^:export :' "$bindir/.config")"
 	PATH=$bindir/ash_test:$PATH THIS_SH=$bindir/ash_test/ash
 	export PATH THIS_SH
-	for script in *.tests; do
+	for script in ${2:-*}.tests; do
 		name=${script%.tests}
 		[ -x "$script" ] && [ -f "$name.right" ] || continue
 		limited "$THIS_SH" "./$script" >"$name.xx" 2>&1
@@ -82,8 +82,12 @@ for applet; do
 	kill -9 -1 2>/dev/null
 	case $applet in
 	ash-*)
-		echo "APPLET: $applet"
-		shell_tests "$applet"
+		case $applet in
+		*/*) folder=${applet%/*} case=${applet#*/} ;;
+		*) folder=$applet case= ;;
+		esac
+		echo "APPLET: $folder"
+		shell_tests "$folder" "$case"
 		continue
 	esac
 	for script in "$tsdir/$applet"/*; do
