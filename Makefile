@@ -9,7 +9,7 @@ export LIMINE_DIR
 
 XTASK = cargo xtask
 
-.PHONY: run test check iso debug setup clean
+.PHONY: run test check bench bench-quick iso debug setup clean
 
 # Boot to an interactive shell.
 run: setup
@@ -22,6 +22,13 @@ test: setup
 # Format and lint.
 check: setup
 	@$(XTASK) check
+
+# Measure against Linux: all rows, or the headline rows in a few minutes.
+bench: setup
+	@$(XTASK) bench
+
+bench-quick: setup
+	@$(XTASK) bench --quick
 
 # Pack an image that boots with Limine, from BIOS and from UEFI.
 iso:

@@ -1,34 +1,14 @@
-//! The host program behind the Makefile: builds, boots and tests NOS.
-//!
-//! * [`build`]: the kernel and the loader
-//! * [`rootfs`], [`cpio`], [`initrd`]: the root file system and the ramdisk it travels in
-//! * [`apt`], [`linux`]: downloads, and the reference kernel
-//! * [`vm`], [`iso`]: running
-//! * [`test`]: all tests
-//! * [`error`], [`paths`], [`process`], [`progress`]: what they share
+//! The host program behind the Makefile: the command line of the `xtask` library.
 
-mod apt;
-mod build;
-mod cpio;
-mod error;
-mod initrd;
-mod iso;
-mod linux;
-mod paths;
-mod process;
-mod progress;
-mod rootfs;
-mod syscalls;
-mod test;
-mod vm;
-
+use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::build::Profile;
-use crate::error::{AtPath, Result};
+use xtask::build::{self, Profile};
+use xtask::error::{AtPath, Error, Result};
+use xtask::{initrd, iso, paths, rootfs, syscalls, test, vm};
 
 /// Builds, boots and tests NOS.
 #[derive(Parser)]
@@ -56,6 +36,13 @@ enum Task {
     Vm(vm::Options),
     /// Run all tests, or one stage of them.
     Test(test::Arguments),
+    /// Measure NOS against Linux; `bench --help` lists the switches.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// What the benchmark program is given.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Check format and lint, and that generated pages are up to date.
     Check,
     /// Generate docs/syscalls.md from the kernel's system call table.
@@ -102,6 +89,7 @@ fn run(task: Task) -> Result<i32> {
         }
         Task::Vm(options) => return vm::vm(&options),
         Task::Test(arguments) => return test::run(&arguments),
+        Task::Bench { arguments } => return bench(&arguments),
         Task::Check => return test::check(),
         Task::Syscalls { check } => syscalls::page(check)?,
         Task::Iso { limine, output, append } => {
@@ -113,4 +101,13 @@ fn run(task: Task) -> Result<i32> {
         }
     }
     Ok(0)
+}
+
+/// Builds and runs the benchmark program, which is a package of its own for its dependencies' sake.
+fn bench(arguments: &[OsString]) -> Result<i32> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["run", "--quiet", "--package", "bench", "--"]).args(arguments);
+    let status =
+        cargo.status().map_err(|source| Error::Start { program: "cargo".into(), source })?;
+    Ok(status.code().unwrap_or(1))
 }

@@ -2,12 +2,16 @@
 //!
 //! The machine has two serial ports. The first is the kernel's console; with a command it goes to a
 //! log file, without one it is this terminal. The second carries the command's output, followed by a
-//! line with a nonce and the exit status that init writes last ([`OutputFilter`] takes it off).
+//! line with a nonce and the exit status that init writes last ([`output`] takes it off).
+
+mod accelerator;
+mod output;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +20,8 @@ use crate::error::{AtPath, Error, Result};
 use crate::initrd::{self, Job};
 use crate::linux::Linux;
 use crate::{iso, paths, process, rootfs};
+use accelerator::Accelerator;
+use output::OutputFilter;
 
 /// The exit status for a job that ran out of time, as coreutils' `timeout` has it.
 pub const TIMED_OUT: i32 = 124;
@@ -90,6 +96,9 @@ pub struct Options {
     /// What the network card is connected to.
     #[arg(long, value_enum, default_value = "none")]
     pub net: Net,
+    /// Start Linux with its own defaults instead of `mitigations=off`.
+    #[arg(long)]
+    pub stock: bool,
     /// Words to add to the kernel's command line.
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     pub append: String,
@@ -176,7 +185,7 @@ pub fn vm(options: &Options) -> Result<i32> {
     if !options.quiet {
         eprintln!("kernel messages go to {}", prepared.log.display());
     }
-    let ending = prepared.run(&mut std::io::stdout())?;
+    let ending = prepared.run(&mut std::io::stdout(), &options.deadline())?;
     match ending {
         Ending::Status(_) => {}
         Ending::TimedOut => eprintln!("the time limit was reached"),
@@ -186,6 +195,31 @@ pub fn vm(options: &Options) -> Result<i32> {
         }
     }
     Ok(ending.code())
+}
+
+/// A moment at which a machine is stopped, which may be moved while it runs.
+#[derive(Debug, Default)]
+pub struct Deadline(Mutex<Option<Instant>>);
+
+impl Deadline {
+    /// Moves it to `limit` from now.
+    pub fn set(&self, limit: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + limit);
+    }
+
+    fn has_passed(&self) -> bool {
+        let moment = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        moment.is_some_and(|moment| Instant::now() >= moment)
+    }
+}
+
+/// Boots, runs the command, and writes what it prints to `output` as it comes; stops at the deadline.
+pub fn run_until(
+    options: &Options,
+    mut output: impl Write + Send,
+    deadline: &Deadline,
+) -> Result<Ending> {
+    Prepared::new(options)?.run(&mut output, deadline)
 }
 
 /// Boots, runs the command, and keeps what it printed.
@@ -201,7 +235,7 @@ pub fn run_logged(options: &Options, copy: &Path) -> Result<Outcome> {
 fn run_into(options: &Options, copy: impl Write + Send) -> Result<Outcome> {
     let prepared = Prepared::new(options)?;
     let mut tee = Tee { kept: Vec::new(), copy, start: Instant::now(), first: None };
-    let ending = prepared.run(&mut tee)?;
+    let ending = prepared.run(&mut tee, &options.deadline())?;
     let log = prepared.log.clone();
     Ok(Outcome { ending, output: tee.kept, log, first_output: tee.first })
 }
@@ -285,7 +319,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Runs the command and writes what it prints to `output`.
-    fn run(&self, output: &mut (impl Write + Send)) -> Result<Ending> {
+    fn run(&self, output: &mut (impl Write + Send), deadline: &Deadline) -> Result<Ending> {
         let mut qemu = self.qemu();
         qemu.arg("-display").arg("none").args(["-monitor", "none"]);
         qemu.arg("-chardev").arg(format!("file,id=console,path={}", self.log.display()));
@@ -310,7 +344,7 @@ impl<'a> Prepared<'a> {
                     }
                 }
             });
-            let ended = self.wait(&mut child);
+            let ended = wait(&mut child, deadline);
             _ = reader.join();
             timed_out = !ended;
         });
@@ -322,23 +356,6 @@ impl<'a> Prepared<'a> {
             None if timed_out => Ending::TimedOut,
             None => Ending::Panicked,
         })
-    }
-
-    /// Waits until the machine stops by itself; `false` if it had to be stopped.
-    fn wait(&self, child: &mut Child) -> bool {
-        let limit = self.options.timeout.map(Duration::from_secs);
-        let start = Instant::now();
-        loop {
-            if let Ok(Some(_)) = child.try_wait() {
-                return true;
-            }
-            if limit.is_some_and(|limit| start.elapsed() >= limit) {
-                _ = child.kill();
-                _ = child.wait();
-                return false;
-            }
-            thread::sleep(POLL);
-        }
     }
 
     /// Gives the terminal to the machine until it is switched off.
@@ -395,7 +412,23 @@ impl<'a> Prepared<'a> {
     }
 }
 
-fn last_words(log: &Path) -> String {
+/// Waits until the machine stops by itself; `false` if it had to be stopped.
+fn wait(child: &mut Child, deadline: &Deadline) -> bool {
+    loop {
+        if let Ok(Some(_)) = child.try_wait() {
+            return true;
+        }
+        if deadline.has_passed() {
+            _ = child.kill();
+            _ = child.wait();
+            return false;
+        }
+        thread::sleep(POLL);
+    }
+}
+
+/// The end of what the kernel said in `log`.
+pub fn last_words(log: &Path) -> String {
     let log = fs::read(log).unwrap_or_default();
     process::last_lines(&String::from_utf8_lossy(&log), LAST_WORDS)
 }
@@ -412,6 +445,7 @@ impl Options {
             overlay: Vec::new(),
             disk: Vec::new(),
             net: Net::None,
+            stock: false,
             append: String::new(),
             timeout: None,
             boot: Boot::Direct,
@@ -424,6 +458,25 @@ impl Options {
             quiet: false,
             command: command.iter().map(|word| (*word).to_owned()).collect(),
         }
+    }
+
+    /// The kernel's command line.
+    pub fn command_line(&self) -> String {
+        command_line(self)
+    }
+
+    /// QEMU's words for the accelerator and the CPU model.
+    pub fn processor(&self) -> (&'static str, String) {
+        let accelerator = Accelerator::choose();
+        (accelerator.argument(self), accelerator.cpu(self))
+    }
+
+    fn deadline(&self) -> Deadline {
+        let deadline = Deadline::default();
+        if let Some(seconds) = self.timeout {
+            deadline.set(Duration::from_secs(seconds));
+        }
+        deadline
     }
 
     fn needs_drivers(&self) -> bool {
@@ -492,7 +545,10 @@ fn terminal_size() -> Option<(u16, u16)> {
 fn command_line(options: &Options) -> String {
     let mut words = vec!["console=ttyS0".to_owned(), "panic=-1".to_owned()];
     if options.on == Kernel::Linux {
-        words.extend(["quiet", "mitigations=off", "reboot=t"].map(String::from));
+        words.extend(["quiet", "reboot=t"].map(String::from));
+        if !options.stock {
+            words.push("mitigations=off".into());
+        }
     }
     if options.icount {
         words.extend(["nokaslr", "norandmaps"].map(String::from));
@@ -501,127 +557,4 @@ fn command_line(options: &Options) -> String {
         words.push(options.append.clone());
     }
     words.join(" ")
-}
-
-/// What executes the guest's instructions.
-#[derive(Clone, Copy)]
-enum Accelerator {
-    Kvm,
-    Tcg,
-}
-
-impl Accelerator {
-    /// KVM where the processor and `/dev/kvm` can do it; the file alone proves nothing.
-    fn choose() -> Self {
-        let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let has_flag = processor
-            .lines()
-            .filter(|line| line.starts_with("flags"))
-            .flat_map(str::split_whitespace)
-            .any(|flag| flag == "vmx" || flag == "svm");
-        let usable = fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok();
-        if has_flag && usable { Self::Kvm } else { Self::Tcg }
-    }
-
-    fn describe(self, options: &Options) -> &'static str {
-        match self {
-            Self::Kvm if !options.icount => "running with KVM",
-            Self::Kvm => "running with TCG, as --icount needs",
-            Self::Tcg => "running with TCG: the processor or /dev/kvm offers no KVM here",
-        }
-    }
-
-    fn argument(self, options: &Options) -> &'static str {
-        match self {
-            Self::Kvm if !options.icount => "kvm",
-            _ if options.icount || options.smp == 1 => "tcg",
-            _ => "tcg,thread=multi",
-        }
-    }
-
-    /// Under TCG without fast string instructions, which are slow there and which Linux would use, and without
-    /// `cmpxchg16b`: QEMU 7.2 loses the flags after it on a single CPU, and Linux 6.12 crashes within seconds.
-    fn cpu(self, options: &Options) -> String {
-        match (&options.cpu, self) {
-            (Some(model), _) => model.clone(),
-            (None, Self::Kvm) if !options.icount => "host".into(),
-            (None, _) if options.icount => "max,-erms,-fsrm,-cx16,-rdrand,-rdseed".into(),
-            (None, _) => "max,-erms,-fsrm,-cx16".into(),
-        }
-    }
-}
-
-/// Passes output on while holding back what may be the start of init's report.
-struct OutputFilter {
-    mark: Vec<u8>,
-    held: Vec<u8>,
-}
-
-/// The longest text that follows the mark: a status and a new line.
-const LONGEST_STATUS: usize = 16;
-
-impl OutputFilter {
-    fn new(nonce: &str) -> Self {
-        Self { mark: format!("\x1enos-exit {nonce} ").into_bytes(), held: Vec::new() }
-    }
-
-    /// Takes the next bytes in and returns those that are the command's for sure.
-    fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.held.extend_from_slice(bytes);
-        let keep = self.mark.len() + LONGEST_STATUS;
-        let from = self.held.len().saturating_sub(keep);
-        let candidate = self.held[from..].iter().position(|byte| *byte == self.mark[0]);
-        let rest = candidate.map_or(self.held.len(), |at| from + at);
-        let held = self.held.split_off(rest);
-        std::mem::replace(&mut self.held, held)
-    }
-
-    /// What is left of the command's output, and the status if init reported one.
-    fn finish(self) -> (Vec<u8>, Option<i32>) {
-        let Some(at) = self.held.windows(self.mark.len()).rposition(|window| window == self.mark)
-        else {
-            return (self.held, None);
-        };
-        let text = String::from_utf8_lossy(&self.held[at + self.mark.len()..]).into_owned();
-        match text.strip_suffix('\n').and_then(|text| text.parse().ok()) {
-            Some(status) => (self.held[..at].to_vec(), Some(status)),
-            None => (self.held, None),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn output_without_a_report_is_passed_on_whole() {
-        let mut filter = OutputFilter::new("n");
-        let mut output = filter.push(b"one\x1enos-exit n");
-        let (rest, status) = filter.finish();
-        output.extend(rest);
-        assert_eq!((output.as_slice(), status), (b"one\x1enos-exit n".as_slice(), None));
-    }
-
-    proptest! {
-        #[test]
-        fn the_report_is_taken_off_wherever_reads_end(
-            output in prop::collection::vec(any::<u8>(), 0..200),
-            status in 0..256_i32,
-            chunk in 1_usize..64,
-        ) {
-            let mut sent = output.clone();
-            sent.extend(format!("\x1enos-exit abc {status}\n").bytes());
-            let mut filter = OutputFilter::new("abc");
-            let mut received = Vec::new();
-            for bytes in sent.chunks(chunk) {
-                received.extend(filter.push(bytes));
-            }
-            let (rest, found) = filter.finish();
-            received.extend(rest);
-            prop_assert_eq!(received, output);
-            prop_assert_eq!(found, Some(status));
-        }
-    }
 }

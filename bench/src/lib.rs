@@ -1,0 +1,11 @@
+//! Measures NOS against Linux: the same virtual machine, the same files, the same programs.
+//!
+//! * [`results`]: the model that a run fills, and that is reported and compared
+//! * [`machine`]: what the figures were measured on
+//! * [`boot`]: start and size of the kernels
+//!
+//! How it measures, and why it is fair: `docs/benchmarking.md`.
+
+pub mod boot;
+pub mod machine;
+pub mod results;
