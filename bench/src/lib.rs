@@ -3,9 +3,11 @@
 //! * [`results`]: the model that a run fills, and that is reported and compared
 //! * [`machine`]: what the figures were measured on
 //! * [`boot`]: start and size of the kernels
+//! * [`growth`]: costs as things become many
 //!
 //! How it measures, and why it is fair: `docs/benchmarking.md`.
 
 pub mod boot;
+pub mod growth;
 pub mod machine;
 pub mod results;

@@ -14,6 +14,9 @@ pub const MEMORY: &str = "1G";
 /// What Debian's kernel does for safety at the cost of speed, and NOS does not do: without these
 /// words Linux would be slower than it can be.
 const FASTEST: &str = "init_on_alloc=0 apparmor=0 audit=0";
+/// Keeps Linux from testing its ciphers in the background of the first seconds, in which everything is measured: the
+/// tests take half of a CPU.
+const QUIET: &str = "cryptomgr.notests";
 
 /// A kernel as it is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +45,11 @@ impl System {
         Options {
             mem: MEMORY.into(),
             stock: self == Self::StockLinux,
-            append: if self == Self::Linux { FASTEST.into() } else { String::new() },
+            append: match self {
+                Self::Nos => String::new(),
+                Self::Linux => format!("{FASTEST} {QUIET}"),
+                Self::StockLinux => QUIET.into(),
+            },
             no_build: true,
             quiet: true,
             ..Options::for_command(kernel, &[])

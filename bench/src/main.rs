@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use bench::results::{Report, SCHEMA, Settings};
-use bench::{boot, machine};
+use bench::{boot, growth, machine};
 use clap::Parser;
 use xtask::paths;
 
@@ -64,7 +64,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         boot: boot::measure(settings.rounds)?,
         settings,
         rows: Vec::new(),
-        growth: Vec::new(),
+        growth: if cli.quick { Vec::new() } else { growth::measure()? },
         kernel: Vec::new(),
     };
     let file = paths::created(cli.output.clone())?.join(file_name(&report));
