@@ -9,6 +9,7 @@
 //! | `kernel_map`, `boot` | the kernel's half of every address space, and how it all starts |
 //! | `address_space`, `fault` | the user's half |
 //! | `user` | copies to and from it |
+//! | `vdso` | the pages of the vDSO |
 //!
 //! docs/memory.md tells how they work together and which locks they take.
 
@@ -27,10 +28,11 @@ mod stats;
 pub mod try_alloc;
 pub mod types;
 pub mod user;
+pub mod vdso;
 
 pub use address_space::{
     AddressSpace, Advice, Copies, Layout, LockMode, MapKind, MapRequest, Mappings, MmapFlags,
-    PageSource, Prot, RemapFlags, activate_kernel, barrier_everywhere, current_space,
+    PageSource, Prot, RemapFlags, VDSO_SIZE, activate_kernel, barrier_everywhere, current_space,
 };
 pub use boot::{RegionUse, init_early};
 pub use frame::Frame;

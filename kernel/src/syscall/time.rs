@@ -12,7 +12,6 @@ use crate::{
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 calls! {
@@ -74,9 +73,6 @@ struct Sigevent {
     tid: i32,
     pad: [i32; 11],
 }
-
-/// The time zone that `settimeofday(2)` set: kept for those who ask, used for nothing.
-static TIMEZONE: AtomicU64 = AtomicU64::new(0);
 
 /// A C `int` argument.
 fn int(arg: usize) -> i32 {
@@ -173,11 +169,8 @@ fn gettimeofday(args: &[usize; 6]) -> Result<usize> {
         user::write(UserAddr(args[0]), &now)?;
     }
     if args[1] != 0 {
-        let zone = TIMEZONE.load(Relaxed);
-        let zone = Timezone {
-            minutes_west: (zone as u32).cast_signed(),
-            dst_time: ((zone >> 32) as u32).cast_signed(),
-        };
+        let [minutes_west, dst_time] = time::timezone();
+        let zone = Timezone { minutes_west, dst_time };
         user::write(UserAddr(args[1]), &zone)?;
     }
     Ok(0)
@@ -209,8 +202,7 @@ fn settimeofday(args: &[usize; 6]) -> Result<usize> {
         if !(-15 * 60..=15 * 60).contains(&zone.minutes_west) {
             return Err(Errno::EINVAL);
         }
-        let words = [zone.minutes_west, zone.dst_time].map(|word| u64::from(word.cast_unsigned()));
-        TIMEZONE.store(words[0] | words[1] << 32, Relaxed);
+        time::set_timezone([zone.minutes_west, zone.dst_time]);
     }
     match wall {
         Some(wall) => set_wall_clock(wall),

@@ -2,7 +2,7 @@
 
 use super::{
     Timespec,
-    clock::{SECOND, WALL},
+    clock::{SECOND, WALL, update_wall},
     monotonic,
     sleep::wall_clock_was_set,
 };
@@ -107,7 +107,7 @@ pub fn set_realtime(wall: Timespec) -> Result<()> {
     if wall.to_nanos() < i128::from(now) {
         return Err(Errno::EINVAL);
     }
-    WALL.update(|clock| clock.rebase(now, wall.to_nanos()));
+    update_wall(|clock| clock.rebase(now, wall.to_nanos()));
     wall_clock_was_set();
     Ok(())
 }
@@ -170,7 +170,7 @@ fn apply(timex: &Timex) -> Result<()> {
             if modes & mode::NANO != 0 { timex.time_usec } else { timex.time_usec * 1000 };
         let offset = i128::from(timex.time_sec) * i128::from(SECOND) + i128::from(fraction);
         let now = monotonic().0;
-        WALL.update(|clock| {
+        update_wall(|clock| {
             let wall = clock.at(now) + offset;
             if wall < 0 || wall > i128::from(i64::MAX) {
                 return Err(Errno::EINVAL);
@@ -213,7 +213,7 @@ fn apply(timex: &Timex) -> Result<()> {
         + (i128::from(discipline.tick - NOMINAL_TICK) << 32) / i128::from(NOMINAL_TICK);
     let rate = i64::try_from(rate).unwrap_or(0);
     let now = monotonic().0;
-    WALL.update(|clock| {
+    update_wall(|clock| {
         if clock.rate != rate {
             let wall = clock.at(now);
             clock.rebase(now, wall);

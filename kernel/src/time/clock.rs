@@ -2,7 +2,7 @@
 //!
 //! The wall clock is a base (an instant and the wall time then) and a rate, read under a sequence count: no lock, no store.
 
-use crate::{arch, sync::SeqLock};
+use crate::{arch, mm, sync::SeqLock};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Nanoseconds in a second.
@@ -65,14 +65,16 @@ pub(super) struct WallClock {
     pub rate: i64,
     /// International Atomic Time less UTC, in seconds.
     pub tai_offset: i64,
+    /// The time zone that `settimeofday(2)` set, as the vDSO has it: kept for those who ask, used for nothing.
+    timezone: u64,
 }
 
 impl WallClock {
     /// Wall-clock nanoseconds at a monotonic instant.
     pub fn at(&self, now: u64) -> i128 {
         let wall = i128::from(self.wall_high) << 64 | i128::from(self.wall_low);
-        let passed = i128::from(now) - i128::from(self.base);
-        wall + passed + ((passed * i128::from(self.rate)) >> 32)
+        let passed = now.wrapping_sub(self.base).cast_signed();
+        wall + i128::from(vdso::clock::steered(passed, self.rate))
     }
     /// Begins anew at `now` with the wall-clock time given.
     pub fn rebase(&mut self, now: u64, wall: i128) {
@@ -95,10 +97,49 @@ impl WallClock {
 
 pub(super) static WALL: SeqLock<WallClock> = SeqLock::zeroed();
 
+/// Changes the wall clock, in the vDSO's data page, too.
+pub(super) fn update_wall<R>(change: impl FnOnce(&mut WallClock) -> R) -> R {
+    // The page is written under the lock's exclusion of writers.
+    WALL.update(|clock| {
+        let result = change(clock);
+        publish(clock);
+        result
+    })
+}
+
+fn publish(clock: &WallClock) {
+    let (counter_base, multiplier) = arch::clock::counter_scale();
+    let wall = Timespec::from_nanos(clock.at(clock.base));
+    mm::vdso::data().publish(&vdso::data::Parameters {
+        counter_base,
+        multiplier,
+        wall_base: clock.base,
+        wall_seconds: wall.tv_sec,
+        wall_nanos: wall.tv_nsec.cast_unsigned(),
+        rate: clock.rate,
+        tai_offset: clock.tai_offset,
+        timezone: clock.timezone,
+    });
+}
+
 /// Takes the wall-clock time from the machine's clock. Once, at boot.
 pub fn init() {
     let wall = i128::from(arch::clock::boot_realtime_seconds()) * i128::from(SECOND);
-    WALL.update(|clock| clock.rebase(0, wall));
+    // Made before the lock is taken.
+    mm::vdso::data();
+    update_wall(|clock| clock.rebase(0, wall));
+}
+
+/// The time zone that [`set_timezone`] set: minutes west of Greenwich, and `tz_dsttime`.
+pub fn timezone() -> [i32; 2] {
+    let zone = WALL.read().timezone;
+    [zone as u32, (zone >> 32) as u32].map(u32::cast_signed)
+}
+
+/// Remembers the time zone.
+pub fn set_timezone([minutes_west, dst_time]: [i32; 2]) {
+    let (west, dst) = (minutes_west.cast_unsigned(), dst_time.cast_unsigned());
+    update_wall(|clock| clock.timezone = u64::from(west) | u64::from(dst) << 32);
 }
 
 /// Now, on the monotonic clock.

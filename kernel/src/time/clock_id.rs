@@ -8,6 +8,8 @@ use crate::{
 use abi::{Errno, Result};
 use alloc::sync::Arc;
 
+const _: () = assert!(TICK == vdso::clock::COARSE_RESOLUTION, "the vDSO tells another tick");
+
 /// A clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClockId {

@@ -9,6 +9,8 @@
 //! | [`sleep`] | `nanosleep(2)`, `clock_nanosleep(2)` and their restart |
 //! | [`posix_timer`] | `timer_create(2)` and its family |
 //!
+//! The vDSO's data page shows the same clocks to programs: [`clock`] publishes every change there.
+//!
 //! Locks: `SEQUENCE` (the wall clock's base), `TIMER` (a CPU's wheel; a leaf, also taken by interrupts), `POSIX_TIMERS`.
 #![forbid(unsafe_code)]
 
@@ -20,7 +22,7 @@ mod posix_timer;
 mod sleep;
 
 pub use adjust::{Timex, adjust, set_realtime};
-pub use clock::{Instant, Timespec, init, monotonic, realtime};
+pub use clock::{Instant, Timespec, init, monotonic, realtime, set_timezone, timezone};
 pub use clock_id::{ClockId, CpuClock};
 pub use core::time::Duration;
 pub use hrtimer::{Timer, TimerCallback, check_reprogram, start_tick, timer_interrupt};

@@ -5,15 +5,13 @@
 
 use core::{
     arch::x86_64::__cpuid,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use super::{apic, boot, features, io, io::msr};
 use crate::drivers::{hpet, rtc};
 
 const NANOS: u64 = 1_000_000_000;
-/// Nanoseconds per tick in this fixed point; good for counters from 0.25 to 60 GHz.
-const SHIFT: u32 = 30;
 /// How long a measurement takes.
 const CALIBRATION_NS: u64 = 5_000_000;
 /// The longest wait that one setting of the timer covers: within every counter's 32 bits.
@@ -21,7 +19,7 @@ const LONGEST_NS: u64 = NANOS;
 
 // Written once on the first CPU, before others run and before time is asked for.
 static BASE: AtomicU64 = AtomicU64::new(0);
-static MULT: AtomicU32 = AtomicU32::new(0);
+static MULT: AtomicU64 = AtomicU64::new(0);
 static TSC_HZ: AtomicU64 = AtomicU64::new(0);
 /// Local timer ticks per second; unused where the timer takes TSC values.
 static TIMER_HZ: AtomicU64 = AtomicU64::new(0);
@@ -50,7 +48,7 @@ pub(super) fn calibrate() {
         TIMER_HZ.store(scale(u64::from(timer_ticks), NANOS, elapsed_ns), Ordering::Relaxed);
     }
     TSC_HZ.store(hz, Ordering::Relaxed);
-    MULT.store(scale(NANOS, 1 << SHIFT, hz) as u32, Ordering::Relaxed);
+    MULT.store(scale(NANOS, 1 << vdso::clock::SHIFT, hz), Ordering::Relaxed);
 }
 
 /// Lets this CPU's timer interrupt when it is set.
@@ -120,8 +118,14 @@ pub fn tsc_hz() -> u64 {
 /// Nanoseconds since boot, never backwards on one CPU. Callable everywhere.
 #[inline]
 pub fn now_ns() -> u64 {
-    let ticks = io::rdtsc().saturating_sub(BASE.load(Ordering::Relaxed));
-    ((u128::from(ticks) * u128::from(MULT.load(Ordering::Relaxed))) >> SHIFT) as u64
+    let (base, multiplier) = counter_scale();
+    vdso::clock::nanos_since_boot(io::rdtsc(), base, multiplier)
+}
+
+/// The counter at boot, and nanoseconds a tick in the vDSO's fixed point.
+#[inline]
+pub fn counter_scale() -> (u64, u64) {
+    (BASE.load(Ordering::Relaxed), MULT.load(Ordering::Relaxed))
 }
 
 /// Has this CPU's timer interrupt at `deadline` on the [`now_ns`] clock (at once if that is past); `None`: no interrupt. Long

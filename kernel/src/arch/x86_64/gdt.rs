@@ -19,12 +19,17 @@ pub mod selector {
     pub const USER_CODE: u16 = 0x30 | 3;
     /// The task state segment (two entries).
     pub const TSS: u16 = 0x40;
+    /// A data segment whose limit is the CPU's number, for the vDSO; as Linux numbers it.
+    pub const CPU_NUMBER: u16 = 0x78 | 3;
 }
 
 /// `sysret` loads CS from this plus 16 and SS from this plus 8.
 pub const SYSRET_BASE: u16 = 0x20 | 3;
 
-const ENTRIES: usize = 10;
+/// 32-bit user code, for `sysret`'s arithmetic only.
+const USER_CODE_32: u16 = SYSRET_BASE;
+
+const ENTRIES: usize = selector::CPU_NUMBER as usize / 8 + 1;
 /// Bytes of the stack that each of the exceptions which may come at any time has a CPU.
 const IST_STACK: usize = 8 * 1024;
 
@@ -120,18 +125,20 @@ pub(super) fn init(index: usize) {
         | (base & 0xff_ffff) << 16
         | 0x89 << 40 // present, available 64-bit TSS
         | (base >> 24 & 0xff) << 56;
-    let gdt = [
-        0,
-        0x00af_9b00_0000_ffff, // kernel code
-        0x00cf_9300_0000_ffff, // kernel data
-        0,
-        0x00cf_fb00_0000_ffff, // 32-bit user code
-        0x00cf_f300_0000_ffff, // user data
-        0x00af_fb00_0000_ffff, // 64-bit user code
-        0,
-        tss_low,
-        base >> 32,
-    ];
+    let mut gdt = [0; ENTRIES];
+    for (selector, descriptor) in [
+        (selector::KERNEL_CODE, 0x00af_9b00_0000_ffff),
+        (selector::KERNEL_DATA, 0x00cf_9300_0000_ffff),
+        (USER_CODE_32, 0x00cf_fb00_0000_ffff),
+        (selector::USER_DATA, 0x00cf_f300_0000_ffff),
+        (selector::USER_CODE, 0x00af_fb00_0000_ffff),
+        (selector::TSS, tss_low),
+        (selector::TSS + 8, base >> 32),
+        // User data, expanding down; there is one memory node, 0.
+        (selector::CPU_NUMBER, 0x0040_f500_0000_0000 | index as u64),
+    ] {
+        gdt[usize::from(selector / 8)] = descriptor;
+    }
     let pointer = TablePointer { limit: (ENTRIES * 8 - 1) as u16, base: tables.gdt.get() as usize };
     // SAFETY: the table is this CPU's own static and describes flat segments, so nothing that runs
     // now notices the reload; the TSS is not busy, as the CPU has loaded none of ours before.

@@ -185,7 +185,7 @@ impl AddressSpace {
             let part = entry.start.max(range.start)..entry.end.min(range.end);
             let vma = &entry.value;
             match advice {
-                Advice::DontNeed if vma.flags.intersects(VmaFlags::LOCKED) => {
+                Advice::DontNeed if vma.flags.intersects(VmaFlags::LOCKED | VmaFlags::FOREIGN) => {
                     return Err(Errno::EINVAL);
                 }
                 Advice::DontNeed => self.zap(part.clone(), &mut gather),

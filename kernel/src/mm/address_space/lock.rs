@@ -124,7 +124,7 @@ impl super::Map {
             let end = entry.end.min(range.end);
             let old = entry.value.flags;
             let new = old.difference(LOCK_FLAGS) | lock;
-            if new != old {
+            if new != old && !old.contains(VmaFlags::SPECIAL) {
                 self.split_at(at)?;
                 self.split_at(end)?;
                 self.set_flags(at, new);
@@ -140,7 +140,9 @@ impl super::Map {
         while let Some((start, end, flags)) =
             self.vmas.find(at).map(|entry| (entry.start, entry.end, entry.value.flags))
         {
-            self.set_flags(start, flags.difference(LOCK_FLAGS) | lock);
+            if !flags.contains(VmaFlags::SPECIAL) {
+                self.set_flags(start, flags.difference(LOCK_FLAGS) | lock);
+            }
             at = end;
         }
         self.merge_range(0..at);

@@ -162,6 +162,9 @@ impl Map {
         let Some(entry) = self.vmas.get(addr).filter(|entry| entry.start < addr) else {
             return Ok(());
         };
+        if entry.value.flags.contains(VmaFlags::SPECIAL) {
+            return Err(Errno::EINVAL);
+        }
         if self.vmas.len() >= MAX_MAP_COUNT {
             return Err(Errno::ENOMEM);
         }

@@ -13,6 +13,7 @@
 //! | `barrier` | `membarrier` |
 //! | `show` | `/proc/<pid>/maps` and sizes |
 //! | `shmem` | the object behind shared anonymous memory |
+//! | `special` | mappings that the kernel makes by itself: the vDSO |
 //!
 //! Locks: `map` (class ADDRESS_SPACE, sleeping) is held for reading by faults and by whatever only takes pages out (madvise), for
 //! writing by changes of the map. Below it, a lock a page-table page (see `tables`). Files are never released under `map`:
@@ -29,6 +30,7 @@ mod remap;
 mod remote;
 mod shmem;
 mod show;
+mod special;
 pub(super) mod tables;
 mod tlb;
 pub(super) mod vma;
@@ -39,6 +41,7 @@ pub use lock::LockMode;
 pub use mappings::{Copies, Mappings};
 pub use remap::RemapFlags;
 pub use remote::current_space;
+pub use special::VDSO_SIZE;
 
 use super::{Frame, PAGE_SIZE, PageIndex, kernel_map, kernel_stack, stats::Counter};
 use crate::{
@@ -141,6 +144,10 @@ pub trait PageSource: Send + Sync {
     /// pages are mapped writable at once.
     fn wants_write_notice(&self) -> bool {
         true
+    }
+    /// How `/proc/<pid>/maps` names mappings of it that have no file.
+    fn name(&self) -> &'static str {
+        "/dev/zero (deleted)"
     }
     /// Who maps the object, if it can give up pages that are mapped.
     fn mappings(&self) -> Option<&Mappings> {

@@ -176,6 +176,9 @@ impl AddressSpace {
         let entry = map.vmas.get(old.start).ok_or(Errno::EFAULT)?;
         let vma = entry.value.starting_at(old.start - entry.start);
         let flags = vma.flags;
+        if flags.contains(VmaFlags::SPECIAL) && (keep_old || old != (entry.start..entry.end)) {
+            return Err(Errno::EINVAL);
+        }
         let pages = new.len() / PAGE_SIZE;
         if flags.contains(VmaFlags::ACCOUNTED) {
             commit(pages)?;
@@ -252,6 +255,9 @@ impl Map {
         }
         if new_len == old_len {
             return Ok(());
+        }
+        if vma.flags.contains(VmaFlags::SPECIAL) && new_len > old_len {
+            return Err(Errno::EFAULT);
         }
         if let Backing::Object(object) = &vma.backing {
             let first = object.first + ((addr - entry.start) / PAGE_SIZE) as u64;

@@ -83,7 +83,8 @@ fn format_line(entry: &Entry<Vma>, heap: &Range<usize>, stack: usize, out: &mut 
         Backing::Object(object) => {
             let offset = object.first * PAGE_SIZE as u64;
             let metadata = object.file.as_ref().and_then(|file| file.inode().metadata().ok());
-            metadata.map_or((offset, (0, 1), 0), |m| (offset, (m.dev.major, m.dev.minor), m.ino))
+            let memory = if flags.contains(VmaFlags::SPECIAL) { (0, 0) } else { (0, 1) };
+            metadata.map_or((offset, memory, 0), |m| (offset, (m.dev.major, m.dev.minor), m.ino))
         }
         Backing::Anonymous => (0, (0, 0), 0),
     };
@@ -115,7 +116,7 @@ fn format_line(entry: &Entry<Vma>, heap: &Range<usize>, stack: usize, out: &mut 
                 let path = file.path().to_bytes();
                 name(&String::from_utf8_lossy(&path).replace('\n', "\\012"));
             }
-            None => name("/dev/zero (deleted)"),
+            None => name(object.source.name()),
         },
         Backing::Anonymous => {
             if entry.start < heap.end && heap.start < entry.end {

@@ -53,6 +53,10 @@ bitflags::bitflags! {
         const NO_HUGE = 1 << 19;
         /// `MADV_MERGEABLE`.
         const MERGEABLE = 1 << 20;
+        /// The kernel's own: keeps its size, is not split, merged or locked.
+        const SPECIAL = 1 << 21;
+        /// Its pages are no memory of the space's (`VM_PFNMAP`).
+        const FOREIGN = 1 << 22;
     }
 }
 
@@ -114,7 +118,7 @@ impl Vma {
 
     /// Whether the mapping `above`, which starts where this one of `len` bytes ends, goes on with the same: they can be one.
     pub fn continues_in(&self, len: usize, above: &Vma) -> bool {
-        if self.flags != above.flags {
+        if self.flags != above.flags || self.flags.contains(VmaFlags::SPECIAL) {
             return false;
         }
         match (&self.backing, &above.backing) {

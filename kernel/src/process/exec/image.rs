@@ -45,6 +45,8 @@ pub struct Layout {
     pub stack_top: usize,
     /// Where mappings begin, downwards.
     mmap_base: usize,
+    /// Where the vDSO goes, if there is room.
+    vdso: usize,
     randomize: bool,
     read_implies_exec: bool,
 }
@@ -58,8 +60,10 @@ impl Layout {
             |count| if randomize { (random::word() % count) as usize * PAGE_SIZE } else { 0 };
         let stack_limit = task.process.limits().soft(Resource::Stack);
         let random_word = if randomize { Some(random::word()) } else { None };
+        let stack_top = USER_END - pages(STACK_RANDOM_PAGES);
         Layout {
-            stack_top: USER_END - pages(STACK_RANDOM_PAGES),
+            stack_top,
+            vdso: stack_top + pages(vdso_places(stack_top)),
             mmap_base: AddressSpace::mmap_top(stack_limit, random_word),
             randomize,
             read_implies_exec: personality & READ_IMPLIES_EXEC != 0,
@@ -69,6 +73,13 @@ impl Layout {
     fn random_pages(&self, count: u64) -> usize {
         if self.randomize { (random::word() % count) as usize * PAGE_SIZE } else { 0 }
     }
+}
+
+/// How many pages the vDSO may start at: as on Linux from the stack's top to the end of the two megabytes that hold it.
+fn vdso_places(stack_top: usize) -> u64 {
+    const SPAN: usize = 2 << 20;
+    let end = (stack_top + mm::VDSO_SIZE).next_multiple_of(SPAN).min(USER_END);
+    1 + (end.saturating_sub(mm::VDSO_SIZE).saturating_sub(stack_top) / PAGE_SIZE) as u64
 }
 
 /// A program in memory, ready to run.
@@ -112,6 +123,7 @@ pub fn load(
     let platform = (platform - slack) & !15;
     let random_bytes = platform - 16;
     let facts = Facts {
+        vdso: mm.map_vdso(layout.vdso)?,
         main: &main,
         program,
         base: interpreter.as_ref().map_or(0, |loaded| loaded.bias),
@@ -282,6 +294,7 @@ fn write_all(mm: &AddressSpace, address: usize, bytes: &[u8]) -> Result<()> {
 
 /// What the auxiliary vector tells.
 struct Facts<'a> {
+    vdso: usize,
     main: &'a Loaded,
     program: &'a Program,
     base: usize,
@@ -304,6 +317,7 @@ fn auxiliary_vector(facts: &Facts<'_>, outcome: &Outcome) -> Vec<(u64, u64)> {
     let credentials = &outcome.credentials;
     let (hwcap, hwcap2) = arch::features::hardware_capabilities();
     [
+        (auxvec::AT_SYSINFO_EHDR, facts.vdso as u64),
         (auxvec::AT_MINSIGSTKSZ, minimum_signal_stack()),
         (auxvec::AT_HWCAP, u64::from(hwcap)),
         (auxvec::AT_PAGESZ, PAGE_SIZE as u64),
