@@ -11,6 +11,7 @@ use super::{
     pid::{PidEntry, ReservedPid},
     pidfd,
     process::{ProcessParts, TREE},
+    rseq,
     signal::{self, HandlerFork},
     task::{TaskFlags, TaskParts},
 };
@@ -201,6 +202,9 @@ pub fn clone(args: &CloneArgs) -> Result<Pid> {
     });
     task.personality.store(parent.personality.load(Relaxed), Relaxed);
     task.timer_slack.store(parent.timer_slack.load(Relaxed), Relaxed);
+    if !flags.contains(CloneFlags::VM) {
+        rseq::fork(&parent, &task);
+    }
     if flags.contains(CloneFlags::CHILD_CLEARTID) {
         task.clear_child_tid.store(args.child_tid.0, Relaxed);
     }

@@ -7,6 +7,7 @@
 use super::{
     ExitStatus, Process, ProcessGroup, Task, clone, futex, pid,
     process::TREE,
+    rseq,
     signal::{self, ChildExit, SigInfo, Signal},
     task::TaskFlags,
 };
@@ -69,6 +70,7 @@ pub(super) fn leave_address_space(task: &Arc<Task>) {
 
 /// What other users of the address space are told before a thread leaves it.
 pub(super) fn say_goodbye(task: &Arc<Task>) {
+    rseq::forget(task);
     futex::exit_robust_list(task);
     // Alone in its memory there is nobody to tell; and a program that dies of a fault keeps what a core dump would show.
     if task.mm.load().is_some_and(|mm| Arc::strong_count(&mm) > 2) {

@@ -16,6 +16,7 @@ pub mod pid;
 pub mod pidfd;
 #[expect(clippy::module_inception, reason = "a process is what the module is about")]
 mod process;
+pub mod rseq;
 mod rusage;
 pub mod set_ids;
 pub mod signal;

@@ -5,6 +5,7 @@
 
 use super::{
     Credentials, Pid, Process, pid,
+    rseq::Rseq,
     signal::{SignalSet, TaskSignals},
 };
 use crate::{
@@ -48,6 +49,8 @@ pub struct Task {
     pub clear_child_tid: AtomicUsize,
     /// `set_robust_list(2)`.
     pub robust_list: AtomicUsize,
+    /// `rseq(2)`.
+    pub rseq: Rseq,
     /// `personality(2)`.
     pub personality: AtomicU32,
     /// `PR_SET_PDEATHSIG`: the signal sent when the parent thread's process ends; 0 for none.
@@ -139,6 +142,7 @@ impl Task {
             name: SpinLock::new(&class::TABLE, parts.name),
             clear_child_tid: AtomicUsize::new(0),
             robust_list: AtomicUsize::new(0),
+            rseq: Rseq::new(),
             personality: AtomicU32::new(0),
             parent_death_signal: AtomicU8::new(0),
             timer_slack: AtomicU64::new(DEFAULT_TIMER_SLACK),

@@ -17,7 +17,7 @@ use crate::{
         clock, cpu,
         irq::{self, IrqState},
     },
-    process::{Task, signal},
+    process::{Task, rseq, signal},
     sync::{PerCpu, current, per_cpu, rcu},
     time,
 };
@@ -181,6 +181,7 @@ fn switch_once(reason: Reason) {
     if idles {
         super::tick::restart();
     }
+    rseq::leave_cpu(&previous);
     AFTER.on(cpu).store(after as u8, Ordering::Relaxed);
     current::switch_to(next);
     arrive();

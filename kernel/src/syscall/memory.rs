@@ -29,7 +29,6 @@ calls! {
     munlockall => munlockall;
     process_vm_readv => process_vm_readv;
     process_vm_writev => process_vm_writev;
-    membarrier => membarrier;
 }
 
 /// `mmap(2)`.
@@ -279,30 +278,4 @@ fn process_vm_readv(args: &[usize; 6]) -> Result<usize> {
 /// `process_vm_writev(2)`.
 fn process_vm_writev(args: &[usize; 6]) -> Result<usize> {
     process_vm(args, Direction::ToRemote)
-}
-
-/// Commands of `membarrier(2)`.
-mod membarrier_command {
-    pub const QUERY: u32 = 0;
-    pub const GLOBAL: u32 = 1;
-    pub const PRIVATE_EXPEDITED: u32 = 1 << 3;
-    pub const REGISTER_PRIVATE_EXPEDITED: u32 = 1 << 4;
-}
-
-/// `membarrier(2)`.
-fn membarrier(args: &[usize; 6]) -> Result<usize> {
-    use membarrier_command::*;
-    let (command, flags) = (args[0] as u32, args[1] as u32);
-    if flags != 0 {
-        return Err(Errno::EINVAL);
-    }
-    let space = mm::current_space()?;
-    match command {
-        QUERY => return Ok((GLOBAL | PRIVATE_EXPEDITED | REGISTER_PRIVATE_EXPEDITED) as usize),
-        GLOBAL => mm::barrier_everywhere(),
-        REGISTER_PRIVATE_EXPEDITED => space.register_barrier(),
-        PRIVATE_EXPEDITED => space.barrier()?,
-        _ => return Err(Errno::EINVAL),
-    }
-    Ok(0)
 }

@@ -18,6 +18,7 @@ mod names;
 mod polling;
 mod prctl;
 mod process;
+mod rseq;
 mod scheduling;
 mod signals;
 mod sockets;

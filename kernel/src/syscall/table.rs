@@ -3,7 +3,7 @@
 
 use super::{
     attributes, credentials, descriptors, event, files, futex, memory, mounts, names, polling,
-    prctl, process, scheduling, signals, sockets, system, time,
+    prctl, process, rseq, scheduling, signals, sockets, system, time,
 };
 use abi::Result;
 
@@ -29,6 +29,7 @@ const AREAS: &[Calls] = &[
     polling::CALLS,
     prctl::CALLS,
     process::CALLS,
+    rseq::CALLS,
     scheduling::CALLS,
     signals::CALLS,
     sockets::CALLS,

@@ -182,6 +182,11 @@ pub fn call_on(mask: CpuMask, f: &(dyn Fn() + Sync)) {
     ipi::call_on(mask, f);
 }
 
+/// Has later instructions read anew: what another CPU wrote as code is executed.
+pub fn serialize() {
+    core::arch::x86_64::__cpuid(0);
+}
+
 /// Stops until the next interrupt; enters with interrupts off and returns with them on.
 pub fn idle_wait() {
     // SAFETY: `sti` takes effect after the next instruction, so an interrupt that is already

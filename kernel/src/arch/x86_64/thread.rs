@@ -404,6 +404,8 @@ bitflags::bitflags! {
         const RESCHED = 2;
         /// The FPU registers do not hold this task's state.
         const FPU_RESTORE = 4;
+        /// The thread's restartable sequence is to be looked at (see `process::rseq`).
+        const RSEQ = 8;
     }
 }
 

@@ -12,7 +12,10 @@ use crate::{
         USER_END,
         fault::{self, FaultCode, FaultOutcome},
     },
-    process::signal::{self, SigInfo, Signal},
+    process::{
+        rseq,
+        signal::{self, SigInfo, Signal},
+    },
 };
 
 /// User (or interrupted kernel) registers.
@@ -235,7 +238,7 @@ pub(super) fn exit_to_user(frame: &mut TrapFrame) {
 
 #[cold]
 fn exit_to_user_work(frame: &mut TrapFrame) {
-    let slow = WorkFlags::RESCHED | WorkFlags::SIGNAL;
+    let slow = WorkFlags::RESCHED | WorkFlags::SIGNAL | WorkFlags::RSEQ;
     loop {
         let work = thread::current_work();
         if !work.intersects(slow) {
@@ -247,6 +250,11 @@ fn exit_to_user_work(frame: &mut TrapFrame) {
         }
         if work.contains(WorkFlags::SIGNAL) {
             signal::deliver(frame);
+        }
+        if work.contains(WorkFlags::RSEQ)
+            && rseq::before_return(&crate::sched::current(), frame).is_err()
+        {
+            signal::force(SigInfo::kernel(Signal::SIGSEGV));
         }
         irq::disable();
     }

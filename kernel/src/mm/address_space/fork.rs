@@ -16,7 +16,7 @@ use crate::{
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
-use core::ops::Range;
+use core::{ops::Range, sync::atomic::Ordering};
 use vma_tree::RangeMap;
 
 impl AddressSpace {
@@ -30,6 +30,7 @@ impl AddressSpace {
             self.fork_into(&map, target)
         };
         child.set_layout(self.layout());
+        child.announced.store(self.announced.load(Ordering::Relaxed), Ordering::Relaxed);
         child.this.call_once(|| Arc::downgrade(&child));
         result?;
         // Before the child runs: it has no page of an object in its tables until then.

@@ -10,7 +10,7 @@
 //! | `mappings` | who maps an object |
 //! | `fork` | the copy-on-write copy |
 //! | `remote` | access from elsewhere, futex keys |
-//! | `barrier` | `membarrier` |
+//! | `barrier` | `membarrier`, concurrency ids |
 //! | `show` | `/proc/<pid>/maps` and sizes |
 //! | `shmem` | the object behind shared anonymous memory |
 //! | `special` | mappings that the kernel makes by itself: the vDSO |
@@ -36,7 +36,7 @@ mod tlb;
 pub(super) mod vma;
 
 pub use advise::Advice;
-pub use barrier::barrier_everywhere;
+pub use barrier::{Announced, BarrierKind, barrier_everywhere};
 pub use lock::LockMode;
 pub use mappings::{Copies, Mappings};
 pub use remap::RemapFlags;
@@ -58,7 +58,7 @@ use alloc::{
 };
 use core::{
     ops::Range,
-    sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicIsize, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 use tables::Tables;
 use vma::{Backing, Vma, VmaFlags};
@@ -170,8 +170,10 @@ pub struct AddressSpace {
     cpus: AtomicU64,
     rss: Rss,
     layout: SpinLock<Layout>,
-    /// `membarrier(2)` was announced.
-    barrier_registered: AtomicBool,
+    /// What `membarrier(2)` was told ([`Announced`]).
+    announced: AtomicU32,
+    /// The concurrency ids that running threads have, one bit each (`rseq(2)`).
+    concurrency_ids: AtomicU64,
     /// Itself, for objects to find it by.
     this: Once<Weak<AddressSpace>>,
 }
@@ -253,7 +255,8 @@ impl AddressSpace {
             cpus: AtomicU64::new(0),
             rss: Rss::default(),
             layout: SpinLock::new(&class::PAGE, Layout::default()),
-            barrier_registered: AtomicBool::new(false),
+            announced: AtomicU32::new(0),
+            concurrency_ids: AtomicU64::new(0),
             this: Once::new(),
         })
     }

@@ -9,7 +9,7 @@ use crate::{
     arch,
     mm::{self, AddressSpace, MapKind, MapRequest, MmapFlags, PAGE_SIZE, Prot, USER_END},
     params,
-    process::{Resource, Task},
+    process::{Resource, Task, rseq},
     random,
 };
 use abi::{Errno, Result, auxvec};
@@ -337,6 +337,8 @@ fn auxiliary_vector(facts: &Facts<'_>, outcome: &Outcome) -> Vec<(u64, u64)> {
         (auxvec::AT_HWCAP2, u64::from(hwcap2)),
         (auxvec::AT_EXECFN, facts.path as u64),
         (auxvec::AT_PLATFORM, facts.platform as u64),
+        (auxvec::AT_RSEQ_FEATURE_SIZE, u64::from(rseq::FEATURE_SIZE)),
+        (auxvec::AT_RSEQ_ALIGN, u64::from(rseq::ALIGN)),
     ]
     .map(|(key, value)| (u64::from(key), value))
     .to_vec()

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     arch::TrapFrame,
-    process::{ExitStatus, Task, exit::exit_thread},
+    process::{ExitStatus, Task, exit::exit_thread, rseq},
     sched,
     sync::rcu,
 };
@@ -139,7 +139,9 @@ fn run_handler(task: &Task, registers: &mut TrapFrame, info: &SigInfo, action: &
     } else {
         blocked
     };
-    if frame::set_up(task, registers, info, action, restored).is_err() {
+    let frame = rseq::before_return(task, registers)
+        .and_then(|()| frame::set_up(task, registers, info, action, restored));
+    if frame.is_err() {
         // The handler cannot run: SIGSEGV; and if that was SIGSEGV's own, the end.
         if info.signal == Signal::SIGSEGV {
             force_fatal(Signal::SIGSEGV);
