@@ -27,8 +27,6 @@ pub enum Level {
     Warning = 4,
     /// A normal event.
     Info = 6,
-    /// For debugging only.
-    Debug = 7,
 }
 
 /// Logs an error.
@@ -47,12 +45,6 @@ macro_rules! pr_warn {
 #[macro_export]
 macro_rules! pr_info {
     ($($text:tt)*) => { $crate::klog::log($crate::klog::Level::Info, format_args!($($text)*)) };
-}
-
-/// Logs for debugging.
-#[macro_export]
-macro_rules! pr_debug {
-    ($($text:tt)*) => { $crate::klog::log($crate::klog::Level::Debug, format_args!($($text)*)) };
 }
 
 /// The longest message kept.

@@ -1,7 +1,6 @@
 //! NOS: the boot order, as a list one can read.
 #![no_std]
 #![no_main]
-#![expect(dead_code, reason = "some primitives are whole before all their users exist")]
 
 extern crate alloc;
 

@@ -37,7 +37,11 @@ impl DeviceId {
         let (major, minor) = (self.major as u64, self.minor as u64);
         (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & !0xff) << 12) | ((major & !0xfff) << 32)
     }
-    /// The reverse.
+    /// As Linux has it in its own text files (`sdev` of fdinfo): twelve bits of driver, twenty of unit.
+    pub const fn packed(self) -> u32 {
+        self.major << 20 | self.minor
+    }
+    /// The reverse of [`DeviceId::encode`].
     pub const fn decode(dev: u64) -> DeviceId {
         DeviceId {
             major: (((dev >> 8) & 0xfff) | ((dev >> 32) & !0xfff)) as u32,

@@ -7,7 +7,7 @@
 //! No locks of its own: places change under the parents' directory locks and the rename lock.
 
 use super::{FileType, Inode, Mount, mount};
-use crate::sync::rcu::{self, RcuArc};
+use crate::sync::rcu::RcuArc;
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -67,10 +67,6 @@ impl Dentry {
     /// Parent and name now.
     pub fn place(&self) -> Arc<Place> {
         self.place.load()
-    }
-    /// Parent and name now, under RCU.
-    pub fn place_rcu<'a>(&'a self, guard: &'a rcu::RcuGuard) -> &'a Place {
-        self.place.get(guard)
     }
     /// Moves it (rename).
     pub fn set_place(&self, place: Arc<Place>) {

@@ -195,10 +195,6 @@ impl FdTable {
         }
         all
     }
-    /// The first open descriptor from `from` on, for listings.
-    pub fn next_open(&self, from: u32) -> Option<FileDesc> {
-        self.map.next_open(from).map(FileDesc)
-    }
     /// A counted reference to one descriptor's file, from any task.
     pub fn load(&self, fd: FileDesc) -> Option<Arc<File>> {
         self.map.load(fd.0)

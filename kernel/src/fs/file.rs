@@ -10,8 +10,11 @@ use crate::{
     time::{self, Instant},
 };
 use abi::{Errno, Result};
-use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use alloc::{string::String, sync::Arc};
+use core::{
+    fmt,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+};
 
 bitflags::bitflags! {
     /// `O_*` flags (x86-64 values). The access mode is in the low two bits: see [`OpenFlags::readable`].
@@ -123,6 +126,10 @@ pub trait FileOps: Send + Sync {
     }
     /// Each `close(2)` of a descriptor (not only the last).
     fn flush(&self, file: &File) -> Result<()> {
+        Ok(())
+    }
+    /// The lines of `/proc/<pid>/fdinfo/<fd>` that only this kind of file has.
+    fn show_info(&self, out: &mut String) -> fmt::Result {
         Ok(())
     }
     /// The last reference is gone.
@@ -335,9 +342,9 @@ impl File {
         }
     }
 
-    /// Runs `f` on the file's position, with its lock held, and keeps where `f` leaves it.
+    /// Runs `f` on the file's position and keeps where `f` leaves it. For transfers between two files, which do not take
+    /// the position's lock, as on Linux: they would need an order of the two, and may wait long.
     pub fn with_position<R>(&self, f: impl FnOnce(&mut u64) -> R) -> R {
-        let _lock = self.position_lock.lock();
         let mut offset = self.position();
         let result = f(&mut offset);
         self.set_position(offset);

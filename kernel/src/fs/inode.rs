@@ -276,10 +276,6 @@ impl WriterCount {
     pub fn allow_write(&self) {
         self.0.fetch_add(1, Ordering::Release);
     }
-    /// Whether anybody has it open for writing.
-    pub fn any(&self) -> bool {
-        self.0.load(Ordering::Acquire) > 0
-    }
 
     fn change(&self, step: impl FnMut(i32) -> Option<i32>) -> Result<()> {
         self.0

@@ -90,7 +90,6 @@ pub struct IoSink<'a> {
 #[derive(Clone)]
 enum Source<'a> {
     User(UserCursor<'a>),
-    Kernel(&'a [u8]),
     /// A page and where its bytes go on.
     Frame(&'a Frame, usize),
 }
@@ -120,10 +119,6 @@ impl<'a> IoSink<'a> {
     /// Bytes that still fit.
     pub fn remaining(&self) -> usize {
         self.remaining
-    }
-    /// Lets at most `len` more bytes in.
-    pub fn limit(&mut self, len: usize) {
-        self.remaining = self.remaining.min(len);
     }
     /// Appends bytes (at most what remains); how many went. `EFAULT` only when the first byte already failed.
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize> {
@@ -194,10 +189,6 @@ impl<'a> IoSource<'a> {
         let remaining = iov.iter().map(|&(_, len)| len).sum();
         IoSource { origin: Source::User(UserCursor::many(iov)), remaining }
     }
-    /// Kernel memory.
-    pub fn kernel(buf: &'a [u8]) -> IoSource<'a> {
-        IoSource { origin: Source::Kernel(buf), remaining: buf.len() }
-    }
     /// `len` bytes of a page from `offset` on (splice, sendfile); together at most a page.
     pub fn frame(frame: &'a Frame, offset: usize, len: usize) -> IoSource<'a> {
         debug_assert!(offset + len <= PAGE_SIZE);
@@ -218,12 +209,6 @@ impl<'a> IoSource<'a> {
             Source::User(cursor) => cursor.transfer(len, |done, addr, n| {
                 user::copy_from_user_partial(&mut dst[done..done + n], addr)
             })?,
-            Source::Kernel(buf) => {
-                let (head, rest) = buf.split_at(len);
-                dst[..len].copy_from_slice(head);
-                *buf = rest;
-                len
-            }
             Source::Frame(frame, offset) => {
                 frame.read(*offset, &mut dst[..len]);
                 *offset += len;
@@ -239,12 +224,6 @@ impl<'a> IoSource<'a> {
         let done = match &mut self.origin {
             Source::User(cursor) => cursor
                 .transfer(len, |done, addr, n| frame.copy_from_user(offset + done, addr, n))?,
-            Source::Kernel(buf) => {
-                let (head, rest) = buf.split_at(len);
-                frame.write(offset, head);
-                *buf = rest;
-                len
-            }
             Source::Frame(from, at) => {
                 frame.copy_from_frame(offset, from, *at, len);
                 *at += len;
@@ -259,7 +238,6 @@ impl<'a> IoSource<'a> {
         let len = len.min(self.remaining);
         match &mut self.origin {
             Source::User(cursor) => cursor.skip(len),
-            Source::Kernel(buf) => *buf = &buf[len..],
             Source::Frame(_, offset) => *offset += len,
         }
         self.remaining -= len;

@@ -92,12 +92,6 @@ pub fn init_special() -> Result<()> {
     Ok(())
 }
 
-/// Mounts a file system on a name (boot, `devtmpfs`).
-pub fn mount_at(name: &[u8], fs: &Arc<dyn FileSystem>, source: &[u8]) -> Result<()> {
-    let place = lookup(AT_FDCWD, name, LookupFlags::FOLLOW | LookupFlags::DIRECTORY)?;
-    mount_tree::mount_new(fs, source, mount::MountFlags::REL_ATIME, false, place)
-}
-
 /// The current task's credentials.
 pub fn current_credentials() -> Arc<Credentials> {
     sched::current().credentials.load()

@@ -42,8 +42,9 @@ pub fn poll(files: &FdTable, fds: &mut [PollFd], deadline: Option<Instant>) -> R
 
 fn ask(files: &FdTable, entry: &PollFd, table: &mut PollTable) -> u16 {
     let Ok(file) = files.get(entry.fd) else { return PollEvents::NVAL.bits() as u16 };
-    let wanted = u32::from(entry.events) | (PollEvents::ERR | PollEvents::HUP).bits();
-    (file.poll(table).bits() & wanted) as u16
+    let wanted = PollEvents::from_bits_truncate(entry.events.into());
+    table.set_interest(wanted);
+    (file.poll(table) & (wanted | PollEvents::ERR | PollEvents::HUP)).bits() as u16
 }
 
 /// The three sets of `select(2)`, a word for 64 descriptors. Absent sets are empty.
@@ -94,6 +95,12 @@ pub fn select(
     Ok((found, bits))
 }
 
+/// What ends the wait for the member `bit` of the sets' word `word`.
+fn interest(wanted: &FdSets, word: usize, bit: u64) -> PollEvents {
+    let of = |set: &[u64], events| if set[word] & bit != 0 { events } else { PollEvents::empty() };
+    of(&wanted.read, READABLE) | of(&wanted.write, WRITABLE) | of(&wanted.except, PollEvents::PRI)
+}
+
 fn select_round(
     files: &FdTable,
     wanted: &FdSets,
@@ -115,6 +122,7 @@ fn select_round(
                 break;
             }
             let file = files.get(i32::try_from(fd).map_err(|_| Errno::EBADF)?)?;
+            table.set_interest(interest(wanted, word, bit));
             let events = file.poll(table);
             let hit = |set: &[u64], events_of: PollEvents| {
                 if set[word] & bit != 0 && events.intersects(events_of) { bit } else { 0 }

@@ -302,10 +302,6 @@ impl StaticDir {
             None => entries.push((name.into(), inode)),
         }
     }
-    /// How many entries there are: a computed directory that begins with these takes the cookies from `2 + len()`.
-    pub fn len(&self) -> usize {
-        self.entries.lock().len()
-    }
 }
 
 impl DynamicDir for StaticDir {

@@ -16,6 +16,7 @@ pub struct Gid(pub u32);
 pub const ROOT: Uid = Uid(0);
 
 /// A capability, by its number.
+#[expect(dead_code, reason = "all that `capabilities(7)` names, for system calls to come")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Capability {
@@ -161,10 +162,6 @@ impl Credentials {
     /// Whether `gid` is the file-system group or a supplementary one.
     pub fn in_group(&self, gid: Gid) -> bool {
         self.fsgid == gid || self.groups.binary_search(&gid).is_ok()
-    }
-    /// Whether `gid` is the effective group or a supplementary one.
-    pub fn in_effective_group(&self, gid: Gid) -> bool {
-        self.egid == gid || self.groups.binary_search(&gid).is_ok()
     }
 }
 

@@ -58,11 +58,6 @@ impl ProcessGroup {
         self.members.lock().clone()
     }
 
-    /// Whether nobody is left in it.
-    pub fn is_empty(&self) -> bool {
-        self.members.lock().is_empty()
-    }
-
     /// The session it belongs to.
     pub fn session(&self) -> Arc<Session> {
         Arc::clone(&self.session)

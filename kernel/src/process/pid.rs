@@ -182,12 +182,6 @@ pub fn find_group(pgid: Pid) -> Option<Arc<ProcessGroup>> {
     TABLE.entries.get(pgid.0, &guard)?.group.clone()
 }
 
-/// The session with id `sid`.
-pub fn find_session(sid: Pid) -> Option<Arc<Session>> {
-    let guard = rcu::read();
-    TABLE.entries.get(sid.0, &guard)?.session.clone()
-}
-
 /// All processes in pid order, from `from` on, at most `max` (`/proc`, `kill(-1)`).
 pub fn processes_from(from: Pid, max: usize) -> Vec<Arc<Process>> {
     let mut found = Vec::new();

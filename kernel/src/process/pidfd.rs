@@ -7,7 +7,8 @@ use crate::{
     sync::{PollEvents, PollTable},
 };
 use abi::{Errno, Result};
-use alloc::sync::Arc;
+use alloc::{string::String, sync::Arc};
+use core::fmt::{self, Write};
 
 /// The operations of a pidfd.
 pub struct PidFd {
@@ -22,6 +23,13 @@ impl FileOps for PidFd {
         } else {
             PollEvents::empty()
         }
+    }
+
+    fn show_info(&self, out: &mut String) -> fmt::Result {
+        // A process that was waited for has no number any more.
+        let pid =
+            if self.process.family.lock().reaped { -1 } else { self.process.pid.0.cast_signed() };
+        writeln!(out, "Pid:\t{pid}\nNSpid:\t{pid}")
     }
 
     fn as_any(&self) -> &dyn core::any::Any {

@@ -12,7 +12,6 @@ use crate::{
     fs::File,
     mm::AddressSpace,
     sync::{IrqSpinLock, Lazy, SpinLock, WaitQueue, class, rcu, rcu::RcuArc},
-    time::Instant,
 };
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::sync::atomic::{
@@ -40,7 +39,6 @@ pub struct Process {
     /// `oom_score_adj`, biased by 1000: 0 to 2000.
     pub oom_score_adj: AtomicU32,
     limits: Limits,
-    start_time: Instant,
     relations: RcuArc<Relations>,
     threads: IrqSpinLock<Threads>,
     pub(super) family: SpinLock<Family>,
@@ -135,7 +133,6 @@ impl Process {
                 from.map_or(1000, |parent| parent.oom_score_adj.load(Relaxed)),
             ),
             limits: parts.limits,
-            start_time: crate::time::monotonic(),
             child_subreaper: AtomicBool::new(false),
             has_subreaper: AtomicBool::new(from.is_some_and(|parent| {
                 parent.has_subreaper.load(Relaxed) || parent.child_subreaper.load(Relaxed)
@@ -314,12 +311,6 @@ impl Process {
         threads.by_tid.insert(self.pid, Arc::clone(task))
     }
 
-    /// Its children.
-    pub fn children(&self) -> Vec<Arc<Process>> {
-        let _tree = TREE.lock();
-        self.family.lock().children.values().cloned().collect()
-    }
-
     /// Resource limits.
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -333,11 +324,6 @@ impl Process {
     /// The signal its parent gets at its end; 0 for none.
     pub fn exit_signal_number(&self) -> u8 {
         self.exit_signal.load(Relaxed)
-    }
-
-    /// When it started, on the monotonic clock.
-    pub fn start_time(&self) -> Instant {
-        self.start_time
     }
 
     /// `PR_GET_CHILD_SUBREAPER`.

@@ -230,11 +230,6 @@ impl Task {
         self.flags().contains(TaskFlags::COUNTED_OUT)
     }
 
-    /// Whether it is its process's leader.
-    pub fn is_leader(&self) -> bool {
-        self.tid() == self.process.pid
-    }
-
     /// Sets the name; what is beyond 15 bytes is cut.
     pub fn set_name(&self, name: &[u8]) {
         *self.name.lock() = pad_name(name);

@@ -46,6 +46,8 @@ classes! {
     EPOLL = 27 nests;
     /// An epoll item's registration.
     EPOLL_ITEM = 28;
+    /// What an epoll item is to report.
+    EPOLL_INTEREST = 29;
     /// Terminal state (termios, line buffer users). User memory is copied under it, so faults on mapped files come after.
     TTY = 35;
     /// The reader of a socket: user memory is copied under it.
@@ -56,8 +58,6 @@ classes! {
     INODE_DATA = 40 nests;
     /// The map of an address space.
     ADDRESS_SPACE = 50 nests;
-    /// One mapping.
-    VMA = 55 nests;
     /// A page or page-table page.
     PAGE = 60 nests;
     /// The state and queue of a socket; never two.
@@ -66,8 +66,6 @@ classes! {
     SOCKET_NAME = 73;
     /// The entries of a directory that lives in memory.
     DIRECTORY_ENTRIES = 74;
-    /// Descriptor table writers.
-    FD_TABLE = 75;
     /// A hash bucket of futex waiters.
     FUTEX = 80 nests;
     /// Dentry tree and hash writers.
@@ -80,10 +78,10 @@ classes! {
     TIMER_FILE = 89;
     /// A wait queue's list.
     WAIT_QUEUE = 90;
-    /// The ready list of an epoll instance, and an item's interest: reached from wake-ups.
-    EPOLL_READY = 92 nests;
-    /// The wait queue of an epoll instance, woken from another queue's wake-up.
-    EPOLL_WAIT_QUEUE = 94 nests;
+    /// The wait queue of an epoll instance, woken from another queue's wake-up: the watched instance's before the watcher's.
+    EPOLL_WAIT_QUEUE = 92 nests;
+    /// The ready list of an epoll instance: reached from wake-ups, let go before the instance's own waiters are woken.
+    EPOLL_READY = 94;
     /// The threads of a process.
     THREADS = 95;
     /// Signal state of a process.

@@ -64,10 +64,6 @@ impl<T> Mutex<T> {
             value: UnsafeCell::new(value),
         }
     }
-    /// Gives the value back.
-    pub fn into_inner(self) -> T {
-        self.value.into_inner()
-    }
 }
 impl<T: ?Sized> Mutex<T> {
     /// Takes the mutex; may sleep.
@@ -88,25 +84,9 @@ impl<T: ?Sized> Mutex<T> {
         }
         Ok(self.guard())
     }
-    /// Takes it, or `ERESTARTSYS` when a fatal signal comes first.
-    pub fn lock_killable(&self) -> Result<MutexGuard<'_, T>> {
-        lock_order::check(self.class, Holder::Task);
-        if !self.try_acquire() {
-            self.acquire_contended(TaskState::Killable)?;
-        }
-        Ok(self.guard())
-    }
-    /// Takes it if it is free. Exempt from the lock order: it cannot wait.
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.try_acquire().then(|| self.guard())
-    }
     /// The value, when nobody else can reach it.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
-    }
-    /// Whether somebody holds it.
-    pub fn is_locked(&self) -> bool {
-        self.word.load(Ordering::Relaxed) & !FLAGS != 0
     }
 
     #[inline]

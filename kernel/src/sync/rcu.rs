@@ -61,15 +61,6 @@ pub fn call(f: Callback) {
     CALLBACKS.here(&pinned).stages.lock().push(f);
 }
 
-/// Waits for a grace period. May sleep.
-pub fn synchronize() {
-    let period = PERIODS.start();
-    while !PERIODS.is_over(period) {
-        kick(PERIODS.holdouts(period));
-        pause();
-    }
-}
-
 /// Waits for every callback queued before. May sleep.
 pub fn barrier() {
     let left = Arc::new(AtomicUsize::new(cpu::online_count()));

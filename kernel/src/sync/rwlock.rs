@@ -58,10 +58,6 @@ impl<T> RwLock<T> {
             value: UnsafeCell::new(value),
         }
     }
-    /// Gives the value back.
-    pub fn into_inner(self) -> T {
-        self.value.into_inner()
-    }
 }
 impl<T: ?Sized> RwLock<T> {
     /// Takes it for reading; may sleep.
@@ -94,20 +90,6 @@ impl<T: ?Sized> RwLock<T> {
         }
         lock_order::acquired(self.class, Holder::Task);
         Ok(RwLockWriteGuard(self, PhantomData))
-    }
-    /// Takes it for reading if no writer holds or awaits it. Exempt from the lock order: it cannot wait.
-    pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        self.try_acquire(WaiterKind::Shared).then(|| {
-            lock_order::acquired(self.class, Holder::Task);
-            RwLockReadGuard(self, PhantomData)
-        })
-    }
-    /// Takes it for writing if it is free. Exempt from the lock order: it cannot wait.
-    pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
-        self.try_acquire(WaiterKind::Exclusive).then(|| {
-            lock_order::acquired(self.class, Holder::Task);
-            RwLockWriteGuard(self, PhantomData)
-        })
     }
     /// The value, when nobody else can reach it.
     pub fn get_mut(&mut self) -> &mut T {

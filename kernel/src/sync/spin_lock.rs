@@ -72,10 +72,6 @@ impl<T> SpinLock<T> {
     pub const fn new(class: &'static LockClass, value: T) -> Self {
         Self { class, word: Word(AtomicBool::new(false)), value: UnsafeCell::new(value) }
     }
-    /// Gives the value back.
-    pub fn into_inner(self) -> T {
-        self.value.into_inner()
-    }
 }
 impl<T: ?Sized> SpinLock<T> {
     /// Takes the lock.
@@ -147,10 +143,6 @@ impl<T> IrqSpinLock<T> {
     pub const fn new(class: &'static LockClass, value: T) -> Self {
         Self(SpinLock::new(class, value))
     }
-    /// Gives the value back.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner()
-    }
 }
 impl<T: ?Sized> IrqSpinLock<T> {
     /// Takes the lock.
@@ -175,10 +167,6 @@ impl<T: ?Sized> IrqSpinLock<T> {
                 None
             }
         }
-    }
-    /// The value, when nobody else can reach it.
-    pub fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut()
     }
 }
 impl<T: ?Sized> Drop for IrqSpinLockGuard<'_, T> {

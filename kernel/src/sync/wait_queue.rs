@@ -75,11 +75,6 @@ impl WaitQueue {
     ) -> Result<Woken<R>> {
         self.wait_in(TaskState::Interruptible, WaiterKind::Shared, deadline, &mut condition)
     }
-    /// As [`WaitQueue::wait_interruptible`], but [`WaitQueue::wake_one`] wakes only one of the waiters that
-    /// came this way (`EPOLLEXCLUSIVE`, accept, pipe readers).
-    pub fn wait_exclusive<R>(&self, condition: impl FnMut() -> Option<R>) -> Result<R> {
-        self.wait_forever(TaskState::Interruptible, WaiterKind::Exclusive, condition)
-    }
     /// Wakes every non-exclusive waiter and poll registration, and one exclusive waiter. Callable with
     /// interrupts off. Returns how many were woken.
     pub fn wake_one(&self) -> usize {

@@ -49,7 +49,7 @@ pub struct Waiter {
     kind: WaiterKind,
     /// The events that it is told of.
     interest: PollEvents,
-    pinned: UnsafeCell<PhantomPinned>,
+    _pinned: UnsafeCell<PhantomPinned>,
 }
 
 // SAFETY: the links are touched only under the lock of the list that the node is in; the rest is atomic or immutable.
@@ -68,7 +68,7 @@ impl Waiter {
             target,
             kind,
             interest,
-            pinned: UnsafeCell::new(PhantomPinned),
+            _pinned: UnsafeCell::new(PhantomPinned),
         }
     }
     /// The current task, waiting.

@@ -157,8 +157,3 @@ pub fn realtime() -> Timespec {
 pub fn realtime_to_monotonic(wall: Timespec) -> Instant {
     Instant(WALL.read().instant_of(wall.to_nanos()))
 }
-
-/// The wall-clock time of a past instant (`btime` in `/proc/stat`, start times).
-pub fn boot_offset_to_realtime(at: Instant) -> Timespec {
-    Timespec::from_nanos(WALL.read().at(at.0))
-}

@@ -3,10 +3,10 @@
 use super::{Interest, Modes, ReadyList};
 use crate::{
     fs::File,
-    sync::{IrqSpinLock, Mutex, PollEvents, PollTable, class, poll::PollCallback},
+    sync::{Mutex, PollEvents, PollTable, SpinLock, class, poll::PollCallback},
 };
 use alloc::sync::{Arc, Weak};
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// What identifies an interest: the open file and the number it was added under. The item's weak reference keeps the
 /// address from being used again.
@@ -28,7 +28,9 @@ pub(super) struct Item {
     pub(super) file: Weak<File>,
     /// On the ready list.
     pub(super) listed: AtomicBool,
-    interest: IrqSpinLock<Interest>,
+    interest: SpinLock<Interest>,
+    /// The events of `interest`, for wake-ups: they come with another item's wait queue locked.
+    wanted: AtomicU32,
     registration: Mutex<Option<PollTable>>,
     ready: Weak<ReadyList>,
     this: Weak<Item>,
@@ -45,7 +47,8 @@ impl Item {
             key: Key::new(file, fd),
             file: Arc::downgrade(file),
             listed: AtomicBool::new(false),
-            interest: IrqSpinLock::new(&class::EPOLL_READY, interest),
+            interest: SpinLock::new(&class::EPOLL_INTEREST, interest),
+            wanted: AtomicU32::new(interest.events.bits()),
             registration: Mutex::new(&class::EPOLL_ITEM, None),
             ready: Arc::downgrade(ready),
             this: this.clone(),
@@ -55,7 +58,13 @@ impl Item {
     /// Registers on the file's wait queues; the events that there are already.
     pub(super) fn register(self: &Arc<Item>, file: &Arc<File>) -> PollEvents {
         let mut table = PollTable::for_callback(self.clone());
-        let events = file.poll(&mut table) & self.interest().events;
+        let interest = self.interest();
+        if interest.modes.contains(Modes::EXCLUSIVE) {
+            // Such an interest cannot be modified. One that a wake-up did not concern must not have used it up.
+            table.set_interest(interest.events);
+            table.set_exclusive();
+        }
+        let events = file.poll(&mut table) & interest.events;
         *self.registration.lock() = Some(table);
         events
     }
@@ -83,21 +92,25 @@ impl Item {
         *self.interest.lock()
     }
 
+    /// Changes the interest. The caller polls the file afterwards: what happens before this is seen by that, what
+    /// happens after it by the wake-up, since both sides pass a full barrier between their store and their load.
     pub(super) fn set_interest(&self, interest: Interest) {
         *self.interest.lock() = interest;
+        self.wanted.store(interest.events.bits(), Ordering::SeqCst);
     }
 
     /// After a one-shot delivery: reports nothing until it is modified.
     pub(super) fn disarm(&self) {
         let mut interest = self.interest.lock();
         interest.events = PollEvents::empty();
+        self.wanted.store(0, Ordering::SeqCst);
         interest.modes &= Modes::EXCLUSIVE | Modes::EDGE | Modes::ONESHOT;
     }
 }
 
 impl PollCallback for Item {
     fn on_wake(&self, events: PollEvents) {
-        let wanted = self.interest().events;
+        let wanted = PollEvents::from_bits_retain(self.wanted.load(Ordering::SeqCst));
         let relevant =
             if events.is_empty() { !wanted.is_empty() } else { events.intersects(wanted) };
         if relevant

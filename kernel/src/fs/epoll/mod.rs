@@ -22,10 +22,14 @@ use crate::{
 use abi::{Errno, Result};
 use alloc::{
     collections::{BTreeMap, VecDeque},
+    string::String,
     sync::{Arc, Weak},
     vec::Vec,
 };
-use core::sync::atomic::Ordering;
+use core::{
+    fmt::{self, Write},
+    sync::atomic::Ordering,
+};
 use item::{Item, Key};
 
 bitflags::bitflags! {
@@ -111,6 +115,11 @@ impl ReadyList {
         Some(item)
     }
 }
+
+/// What may be asked for with [`Modes::EXCLUSIVE`].
+const EXCLUSIVE_EVENTS: u32 =
+    PollEvents::IN.union(PollEvents::OUT).union(PollEvents::ERR).union(PollEvents::HUP).bits()
+        | Modes::EXCLUSIVE.union(Modes::WAKEUP).union(Modes::EDGE).bits();
 
 impl EventPoll {
     /// `EPOLL_CTL_ADD`. `EEXIST`, `EPERM` for files that cannot be polled, `ELOOP` for instances that would watch each
@@ -253,21 +262,6 @@ impl EventPoll {
     fn watched(&self) -> Vec<Weak<File>> {
         self.interests.lock().items.values().map(|item| item.file.clone()).collect()
     }
-
-    /// Lines of `/proc/<pid>/fdinfo`.
-    pub fn show(&self, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
-        for item in self.interests.lock().items.values() {
-            let interest = item.interest();
-            writeln!(
-                out,
-                "tfd: {:8} events: {:8x} data: {:16x} ",
-                item.key.fd,
-                interest.events.bits() | interest.modes.bits(),
-                interest.data
-            )?;
-        }
-        Ok(())
-    }
 }
 
 impl Interests {
@@ -300,6 +294,24 @@ impl FileOps for EventPoll {
             true => PollEvents::IN | PollEvents::RDNORM,
             false => PollEvents::empty(),
         }
+    }
+
+    fn show_info(&self, out: &mut String) -> fmt::Result {
+        for item in self.interests.lock().items.values() {
+            let Some(file) = item.file.upgrade() else { continue };
+            let interest = item.interest();
+            writeln!(
+                out,
+                "tfd: {:8} events: {:8x} data: {:16x}  pos:{} ino:{:x} sdev:{:x}",
+                item.key.fd,
+                interest.events.bits() | interest.modes.bits(),
+                interest.data,
+                file.position(),
+                file.inode().ino(),
+                file.inode().file_system().device().packed()
+            )?;
+        }
+        Ok(())
     }
 
     fn as_any(&self) -> &dyn core::any::Any {
@@ -346,10 +358,12 @@ pub fn control(epoll: &Arc<File>, file: &Arc<File>, fd: i32, what: Control) -> R
     let instance = of_file(epoll)?;
     match what {
         Control::Add(interest) => {
+            let exclusive = interest.modes.contains(Modes::EXCLUSIVE);
+            let asked = interest.events.bits() | interest.modes.bits();
+            if exclusive && (of_file(file).is_ok() || asked & !EXCLUSIVE_EVENTS != 0) {
+                return Err(Errno::EINVAL);
+            }
             if of_file(file).is_ok() {
-                if interest.modes.contains(Modes::EXCLUSIVE) {
-                    return Err(Errno::EINVAL);
-                }
                 nesting::with_nesting_checked(epoll, file, || instance.add(file, fd, interest))
             } else {
                 instance.add(file, fd, interest)

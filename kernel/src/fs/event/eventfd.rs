@@ -8,8 +8,11 @@ use crate::{
     sync::{PollEvents, PollTable, WaitQueue},
 };
 use abi::{Errno, Result};
-use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering};
+use alloc::{string::String, sync::Arc};
+use core::{
+    fmt::{self, Write},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// The largest value that writes can reach; one more is left for the kernel's own signals.
 const MAX: u64 = u64::MAX - 1;
@@ -75,6 +78,11 @@ impl FileOps for EventFd {
             events |= PollEvents::ERR;
         }
         events
+    }
+
+    fn show_info(&self, out: &mut String) -> fmt::Result {
+        writeln!(out, "eventfd-count: {:16x}", self.count.load(Ordering::Relaxed))?;
+        writeln!(out, "eventfd-semaphore: {}", i32::from(self.semaphore))
     }
 
     fn as_any(&self) -> &dyn core::any::Any {

@@ -9,8 +9,11 @@ use crate::{
     sync::{PollEvents, PollTable},
 };
 use abi::{Errno, Result};
-use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering};
+use alloc::{string::String, sync::Arc};
+use core::{
+    fmt::{self, Write},
+    sync::atomic::{AtomicU64, Ordering},
+};
 use zerocopy::{Immutable, IntoBytes};
 
 /// `struct signalfd_siginfo`, less the padding at its end.
@@ -114,6 +117,10 @@ impl FileOps for SignalFd {
             SignalSet::EMPTY => PollEvents::empty(),
             _ => PollEvents::IN | PollEvents::RDNORM,
         }
+    }
+
+    fn show_info(&self, out: &mut String) -> fmt::Result {
+        writeln!(out, "sigmask:\t{:016x}", self.set().0)
     }
 
     fn as_any(&self) -> &dyn core::any::Any {

@@ -11,16 +11,10 @@ pub mod code {
     pub const SI_USER: i32 = 0;
     /// The kernel.
     pub const SI_KERNEL: i32 = 0x80;
-    /// `sigqueue(3)`.
-    pub const SI_QUEUE: i32 = -1;
     /// A POSIX timer.
     pub const SI_TIMER: i32 = -2;
     /// `tkill(2)`, `tgkill(2)`.
     pub const SI_TKILL: i32 = -6;
-    /// SIGSEGV: nothing is mapped there.
-    pub const SEGV_MAPERR: i32 = 1;
-    /// SIGSEGV: the mapping forbids the access.
-    pub const SEGV_ACCERR: i32 = 2;
 }
 
 /// What is sent: number, code and the union's content (`siginfo_t`).
@@ -101,16 +95,6 @@ impl SigInfo {
     /// Whether it comes from the kernel (`si_code` above `SI_USER`) rather than from a user process.
     pub fn is_from_kernel(&self) -> bool {
         self.code > code::SI_USER
-    }
-
-    /// The sender's process id, where the code says that there is one.
-    pub fn pid(&self) -> i32 {
-        (self.payload[0] as u32).cast_signed()
-    }
-
-    /// The sender's user id.
-    pub fn uid(&self) -> u32 {
-        (self.payload[0] >> 32) as u32
     }
 
     /// As user space sees it.

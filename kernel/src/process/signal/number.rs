@@ -6,6 +6,7 @@ pub struct Signal(pub u8);
 
 macro_rules! signals {
     ($($name:ident = $number:literal;)*) => {
+        #[expect(dead_code, reason = "all of them have names, also those that the kernel never sends")]
         impl Signal {
             $(pub const $name: Signal = Signal($number);)*
         }

@@ -135,7 +135,7 @@ impl Descriptors {
                 file.path().mount.id(),
                 file.inode().ino(),
             ));
-            Ok(())
+            file.ops().show_info(out).map_err(|_| Errno::ENOMEM)
         })
     }
 }
