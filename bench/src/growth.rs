@@ -1,8 +1,8 @@
-//! How costs grow: the programs under `bench/guest`, each run by both kernels with ever more processes, threads, descriptors,
+//! How costs grow: the programs under `bench/guest/growth`, each run by both kernels with ever more processes, threads, descriptors,
 //! files, mappings or timers around.
 //!
 //! They are counted in instructions: a machine a program and kernel, one CPU. A program prints a line for every size
-//! (`bench/guest/growth.h` says how), so that one that dies takes only the sizes down that it had not come to.
+//! (`bench/guest/growth/growth.h` says how), so that one that dies takes only the sizes down that it had not come to.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ const MEMORY: &str = "4G";
 /// A hundred thousand kernel stacks take an eighth of this, which is what both kernels let them take.
 const MEMORY_FOR_CROWDS: &str = "14G";
 
-/// A program under `bench/guest`.
+/// A program under `bench/guest/growth`.
 struct Program {
     name: &'static str,
     /// What it measures: the name it prints, and what that is for people.
@@ -157,7 +157,7 @@ pub fn measure() -> Result<Vec<Growth>> {
 
 /// Compiles the programs into a folder to lay over the root file system.
 fn compile() -> Result<PathBuf> {
-    let sources = paths::root().join("bench/guest");
+    let sources = paths::root().join("bench/guest/growth");
     let header = sources.join("growth.h");
     let overlay = paths::target()?.join("growth-overlay");
     let folder = paths::created(overlay.join(GUEST_FOLDER.trim_start_matches('/')))?;
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn every_program_has_a_source_and_every_source_is_run() {
         let mut sources = Vec::new();
-        for entry in std::fs::read_dir(paths::root().join("bench/guest")).unwrap() {
+        for entry in std::fs::read_dir(paths::root().join("bench/guest/growth")).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "c") {
                 sources.push(path.file_stem().unwrap().to_string_lossy().into_owned());

@@ -4,10 +4,14 @@
 //! * [`machine`]: what the figures were measured on
 //! * [`boot`]: start and size of the kernels
 //! * [`growth`]: costs as things become many
+//! * [`report`]: the page and the tables about a result
+//! * [`compare`]: what became worse between two results
 //!
 //! How it measures, and why it is fair: `docs/benchmarking.md`.
 
 pub mod boot;
+pub mod compare;
 pub mod growth;
 pub mod machine;
+pub mod report;
 pub mod results;

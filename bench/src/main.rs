@@ -1,12 +1,17 @@
 //! The command line of the benchmark program, reached by `cargo xtask bench`.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use bench::compare::Comparison;
+use bench::report::history::{self, History};
+use bench::report::{Headlines, html, markdown};
 use bench::results::{Report, SCHEMA, Settings};
 use bench::{boot, growth, machine};
 use clap::Parser;
+use xtask::error::AtPath;
 use xtask::paths;
 
 /// Measures NOS against Linux.
@@ -31,11 +36,21 @@ struct Cli {
     /// The folder for the results.
     #[arg(long, value_name = "DIR", default_value = "bench/results")]
     output: PathBuf,
+    /// Put the headline rows into README.md and all of them into docs/benchmarks.md.
+    #[arg(long)]
+    publish: bool,
+    /// Measure nothing: write the report about a result, by default the newest.
+    #[arg(long, value_name = "RESULT", num_args = 0..=1, conflicts_with = "compare")]
+    report: Option<Option<PathBuf>>,
+    /// Measure nothing: compare two results, the newer being the newest by default; exits with 1 if NOS became more than 5 % worse in
+    /// instructions anywhere, and says where.
+    #[arg(long, value_names = ["OLD", "NEW"], num_args = 1..=2)]
+    compare: Vec<PathBuf>,
 }
 
 fn main() -> ExitCode {
     match run(&Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -43,7 +58,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    if let [old, rest @ ..] = cli.compare.as_slice() {
+        return compare(old, rest.first(), &cli.output);
+    }
+    if let Some(result) = &cli.report {
+        let result = match result {
+            Some(path) => Report::read(path)?,
+            None => newest(&cli.output)?,
+        };
+        write_report(cli, &result)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = Settings {
         rounds: cli.rounds.unwrap_or(if cli.quick { 1 } else { 5 }),
         smp: match (cli.smp.as_slice(), cli.quick) {
@@ -70,7 +96,55 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let file = paths::created(cli.output.clone())?.join(file_name(&report));
     report.write(&file)?;
     eprintln!("results: {}", file.display());
+    for removed in history::prune(&cli.output)? {
+        eprintln!(
+            "older than the {} results that are kept: removed {}",
+            history::KEPT,
+            removed.display()
+        );
+    }
+    write_report(cli, &report)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the page, and with `--publish` the tables that are part of the repository.
+fn write_report(cli: &Cli, result: &Report) -> anyhow::Result<()> {
+    let headlines = Headlines::all();
+    let past: Vec<Report> = history::read(&cli.output)?.into_iter().map(|(_, past)| past).collect();
+    let page = html::page(result, &History::of(result, &past, &headlines))?;
+    let folder = paths::created(paths::target()?.join("bench"))?;
+    for (name, text) in [("report.html", page), ("report.md", markdown::page(result))] {
+        let file = folder.join(name);
+        fs::write(&file, text).at(&file)?;
+        eprintln!("report: {}", file.display());
+    }
+    if cli.publish {
+        let readme = paths::root().join("README.md");
+        markdown::replace_between_markers(&readme, &markdown::headline(result, &headlines))?;
+        let page = paths::root().join("docs/benchmarks.md");
+        fs::write(&page, markdown::page(result)).at(&page)?;
+        eprintln!("published: {}, {}", readme.display(), page.display());
+    }
     Ok(())
+}
+
+fn compare(old: &Path, new: Option<&PathBuf>, results: &Path) -> anyhow::Result<ExitCode> {
+    let old = Report::read(old)?;
+    let new = match new {
+        Some(path) => Report::read(path)?,
+        None => newest(results)?,
+    };
+    let comparison = Comparison::of(&old, &new);
+    println!("{} of {} against {} of {}", new.git, new.date, old.git, old.date);
+    print!("{comparison}");
+    Ok(if comparison.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn newest(results: &Path) -> anyhow::Result<Report> {
+    let newest = history::read(results)?.pop();
+    let (_, newest) =
+        newest.ok_or_else(|| anyhow::anyhow!("{} holds no result", results.display()))?;
+    Ok(newest)
 }
 
 /// `2026-01-31-0123456.json`, so that names sort by date.

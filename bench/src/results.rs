@@ -222,13 +222,35 @@ impl Report {
             .map_err(|error| Error::Format(format!("{}: {error}", path.display())))
     }
 
-    /// Writes the report, one line for every leaf so that versions of it compare well.
+    /// Writes the report: a line for every row, so that results are small and their versions compare well.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let mut text = serde_json::to_string_pretty(self)
-            .map_err(|error| Error::Format(format!("{}: {error}", path.display())))?;
-        text.push('\n');
-        fs::write(path, text).at(path)
+        let wrong = |error| Error::Format(format!("{}: {error}", path.display()));
+        fs::write(path, self.to_json().map_err(wrong)?).at(path)
     }
+
+    fn to_json(&self) -> serde_json::Result<String> {
+        let Self { schema, machine, date, git, settings, rows, growth, kernel, boot } = self;
+        let fields = [
+            ("schema", serde_json::to_string(schema)?),
+            ("machine", serde_json::to_string(machine)?),
+            ("date", serde_json::to_string(date)?),
+            ("git", serde_json::to_string(git)?),
+            ("settings", serde_json::to_string(settings)?),
+            ("rows", lines(rows)?),
+            ("growth", lines(growth)?),
+            ("kernel", lines(kernel)?),
+            ("boot", serde_json::to_string(boot)?),
+        ];
+        let fields = fields.map(|(name, value)| format!("\"{name}\": {value}"));
+        Ok(format!("{{\n{}\n}}\n", fields.join(",\n")))
+    }
+}
+
+/// An array with a line for every element.
+fn lines<T: Serialize>(elements: &[T]) -> serde_json::Result<String> {
+    let lines: Vec<String> =
+        elements.iter().map(serde_json::to_string).collect::<serde_json::Result<_>>()?;
+    Ok(if lines.is_empty() { "[]".into() } else { format!("[\n{}\n]", lines.join(",\n")) })
 }
 
 impl Row {
@@ -405,7 +427,8 @@ mod tests {
             kernel: Vec::new(),
             boot: Boot { first_user_instruction: pair(), idle_memory: pair(), image_size: pair() },
         };
-        let text = serde_json::to_string(&report).unwrap();
+        let text = report.to_json().unwrap();
+        assert_eq!(text.lines().filter(|line| line.starts_with("{\"suite\"")).count(), 1);
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }
 }
