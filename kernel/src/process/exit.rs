@@ -72,6 +72,7 @@ pub(super) fn leave_address_space(task: &Arc<Task>) {
 pub(super) fn say_goodbye(task: &Arc<Task>) {
     rseq::forget(task);
     futex::exit_robust_list(task);
+    futex::leave_locks(task);
     // Alone in its memory there is nobody to tell; and a program that dies of a fault keeps what a core dump would show.
     if task.mm.load().is_some_and(|mm| Arc::strong_count(&mm) > 2) {
         futex::clear_child_tid(task);

@@ -18,7 +18,11 @@ use crate::{
 };
 use abi::Result;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
 
 /// Bytes in a task's name, its NUL included (`TASK_COMM_LEN`).
 pub const NAME_LEN: usize = 16;
@@ -49,6 +53,10 @@ pub struct Task {
     pub clear_child_tid: AtomicUsize,
     /// `set_robust_list(2)`.
     pub robust_list: AtomicUsize,
+    /// Locks with priority inheritance that it owns and others wait for.
+    pub(super) contended_locks: AtomicUsize,
+    /// It waits for such a lock, or is about to.
+    pub(super) waits_for_lock: AtomicBool,
     /// `rseq(2)`.
     pub rseq: Rseq,
     /// `personality(2)`.
@@ -84,6 +92,8 @@ bitflags::bitflags! {
         const ENDED = 32;
         /// Its user had more threads than its limit allows when its ids changed.
         const OVER_PROCESS_LIMIT = 64;
+        /// Ends, and has given up its locks: nobody may wait for one of it.
+        const LEFT_LOCKS = 128;
         /// Has used a capability (`PF_SUPERPRIV`).
         const SUPER = 0x100;
     }
@@ -142,6 +152,8 @@ impl Task {
             name: SpinLock::new(&class::TABLE, parts.name),
             clear_child_tid: AtomicUsize::new(0),
             robust_list: AtomicUsize::new(0),
+            contended_locks: AtomicUsize::new(0),
+            waits_for_lock: AtomicBool::new(false),
             rseq: Rseq::new(),
             personality: AtomicU32::new(0),
             parent_death_signal: AtomicU8::new(0),
@@ -224,6 +236,12 @@ impl Task {
     /// Whether it has begun to exit.
     pub fn is_exiting(&self) -> bool {
         self.flags().contains(TaskFlags::EXITING)
+    }
+
+    /// Notes whether it waits for a lock with priority inheritance, for changes of its priority.
+    pub(super) fn set_waits_for_lock(&self, waits: bool) {
+        self.waits_for_lock.store(waits, Relaxed);
+        fence(SeqCst);
     }
 
     pub(super) fn counted_out(&self) -> bool {

@@ -35,7 +35,8 @@ pub use idle::{idle_loop, init_this_cpu, interrupt_enter};
 pub use kthread::spawn_kthread;
 pub use load::{CpuTimes, context_switches, cpu_times, load_averages, runnable_count, warn_stall};
 pub use params::{
-    Policy, SchedParams, online_mask, scheduling, set_affinity, set_nice, set_scheduling, slice_of,
+    Policy, SchedParams, online_mask, scheduling, set_affinity, set_inherited_priority, set_nice,
+    set_scheduling, slice_of,
 };
 pub use sleep::schedule_until;
 pub use switch::{

@@ -2,6 +2,7 @@
 
 use super::{
     cpu_queue::{QUEUES, enqueue_on, lock_queue_of, reschedule_cpu},
+    task::TaskSched,
     tick::{RR_TICKS, TICK},
     wake::choose_cpu,
 };
@@ -10,7 +11,7 @@ use crate::{
         clock,
         cpu::{self, CpuMask},
     },
-    process::Task,
+    process::{Task, futex},
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
@@ -85,6 +86,29 @@ pub fn slice_of(task: &Task) -> u64 {
 
 /// Changes how `task` is scheduled.
 pub fn set_scheduling(task: &Arc<Task>, params: SchedParams) {
+    change(task, |sched| {
+        let real_time = params.policy.is_real_time();
+        sched.policy.store(params.policy as u8, Relaxed);
+        sched.priority.store(if real_time { params.priority } else { 0 }, Relaxed);
+        sched.nice.store(params.nice.clamp(-20, 19), Relaxed);
+        sched.reset_on_fork.store(params.reset_on_fork, Relaxed);
+    });
+    futex::priority_changed(task);
+}
+
+/// Changes the priority that `task` inherits from those who wait for its locks; whether it runs at another now. Callable
+/// with preemption off.
+pub fn set_inherited_priority(task: &Arc<Task>, priority: u8) -> bool {
+    if task.sched.inherited.load(Relaxed) == priority {
+        return false;
+    }
+    let before = task.sched.urgency();
+    change(task, |sched| sched.inherited.store(priority, Relaxed));
+    task.sched.urgency() != before
+}
+
+/// Changes how a task is scheduled while it is on no queue.
+fn change(task: &Arc<Task>, change: impl FnOnce(&TaskSched)) {
     let sched = &task.sched;
     let _exclusive = sched.wake_lock.lock();
     let (_, mut queue) = lock_queue_of(sched);
@@ -94,10 +118,7 @@ pub fn set_scheduling(task: &Arc<Task>, params: SchedParams) {
         queue.settle(task, now);
     }
     let queued = queue.tasks.remove(task);
-    sched.policy.store(params.policy as u8, Relaxed);
-    sched.priority.store(if params.policy.is_real_time() { params.priority } else { 0 }, Relaxed);
-    sched.nice.store(params.nice.clamp(-20, 19), Relaxed);
-    sched.reset_on_fork.store(params.reset_on_fork, Relaxed);
+    change(sched);
     let look = running || queued.is_some();
     if let Some(queued) = queued {
         queue.tasks.insert(queued, End::Back);

@@ -31,6 +31,8 @@ pub struct TaskSched {
     // How it is scheduled: written under the wake lock and the queue's lock, never while it is queued.
     pub(super) policy: AtomicU8,
     pub(super) priority: AtomicU8,
+    /// The real-time priority of the most urgent task that waits for a lock of this one; 0: none does.
+    pub(super) inherited: AtomicU8,
     pub(super) nice: AtomicI32,
     pub(super) reset_on_fork: AtomicBool,
     pub(super) affinity: AtomicU64,
@@ -129,6 +131,7 @@ impl TaskSched {
             held_locks: HeldByTask::default(),
             policy: AtomicU8::new(policy as u8),
             priority: AtomicU8::new(priority),
+            inherited: AtomicU8::new(0),
             nice: AtomicI32::new(nice),
             reset_on_fork: AtomicBool::new(false),
             affinity: AtomicU64::new(affinity),
@@ -168,6 +171,14 @@ impl TaskSched {
     /// The real-time priority, 1 to 99; 0 for the other policies.
     pub fn real_time_priority(&self) -> u8 {
         self.priority.load(Relaxed)
+    }
+    /// The real-time priority that it runs at, its own or an inherited one; 0: none.
+    pub fn urgency(&self) -> u8 {
+        self.priority.load(Relaxed).max(self.inherited.load(Relaxed))
+    }
+    /// Whether it runs at an inherited priority.
+    pub(super) fn inherits_priority(&self) -> bool {
+        self.inherited.load(Relaxed) > self.priority.load(Relaxed)
     }
     /// Priority as `/proc/<pid>/stat` shows it: 0 to 39 by nice, -2 to -100 real-time.
     pub fn shown_priority(&self) -> i32 {
@@ -227,9 +238,9 @@ impl TaskSched {
     }
 
     pub(super) fn band(&self) -> Band {
-        match self.policy() {
-            Policy::Fifo | Policy::RoundRobin => Band::RealTime(self.priority.load(Relaxed)),
-            _ => Band::Fair,
+        match self.urgency() {
+            0 => Band::Fair,
+            priority => Band::RealTime(priority),
         }
     }
     pub(super) fn weight(&self) -> u64 {

@@ -36,6 +36,7 @@ pub fn tick(now: Instant, from_user: bool) -> bool {
     queue.settle(&task, now.0);
     if !queue.tasks.is_empty() {
         let used = match task.sched.policy() {
+            _ if task.sched.inherits_priority() => false,
             Policy::Fifo => false,
             Policy::RoundRobin => {
                 let left = task.sched.slice_left.load(Relaxed).saturating_sub(1);

@@ -68,6 +68,8 @@ classes! {
     DIRECTORY_ENTRIES = 74;
     /// A hash bucket of futex waiters.
     FUTEX = 80 nests;
+    /// The locks with priority inheritance that somebody waits for.
+    FUTEX_PI = 81;
     /// Dentry tree and hash writers.
     DENTRY = 82 nests;
     /// Short leaf locks of tables (pid, inode number, ids).

@@ -5,7 +5,9 @@ use crate::{
     mm::{UserAddr, user},
     process::{
         Capability, Pid,
-        futex::{self, Bitset, Deadline, Requeue, RobustList, Sharing},
+        futex::{
+            self, Bitset, CompareRequeue, Deadline, Requeue, RobustList, Sharing, WhenTaken, Word,
+        },
         pid,
     },
     sched,
@@ -26,8 +28,14 @@ const FUTEX_WAKE: u32 = 1;
 const FUTEX_REQUEUE: u32 = 3;
 const FUTEX_CMP_REQUEUE: u32 = 4;
 const FUTEX_WAKE_OP: u32 = 5;
+const FUTEX_LOCK_PI: u32 = 6;
+const FUTEX_UNLOCK_PI: u32 = 7;
+const FUTEX_TRYLOCK_PI: u32 = 8;
 const FUTEX_WAIT_BITSET: u32 = 9;
 const FUTEX_WAKE_BITSET: u32 = 10;
+const FUTEX_WAIT_REQUEUE_PI: u32 = 11;
+const FUTEX_CMP_REQUEUE_PI: u32 = 12;
+const FUTEX_LOCK_PI2: u32 = 13;
 
 const FUTEX_PRIVATE_FLAG: u32 = 0x80;
 const FUTEX_CLOCK_REALTIME: u32 = 0x100;
@@ -48,10 +56,13 @@ fn futex(args: &[usize; 6]) -> Result<usize> {
     // Linux reads the time-out before it looks at the rest.
     let deadline = match command {
         FUTEX_WAIT => relative_deadline(timeout)?,
-        FUTEX_WAIT_BITSET => absolute_deadline(timeout, realtime)?,
+        FUTEX_LOCK_PI => absolute_deadline(timeout, true)?,
+        FUTEX_WAIT_BITSET | FUTEX_WAIT_REQUEUE_PI | FUTEX_LOCK_PI2 => {
+            absolute_deadline(timeout, realtime)?
+        }
         _ => None,
     };
-    if realtime && command != FUTEX_WAIT_BITSET {
+    if realtime && !matches!(command, FUTEX_WAIT_BITSET | FUTEX_WAIT_REQUEUE_PI | FUTEX_LOCK_PI2) {
         return Err(Errno::ENOSYS);
     }
     match command {
@@ -63,13 +74,21 @@ fn futex(args: &[usize; 6]) -> Result<usize> {
         FUTEX_WAKE_BITSET => futex::wake(word, sharing, count, Bitset::new(value3 as u32)?),
         FUTEX_REQUEUE => {
             let how = Requeue { wake: count, requeue: count2, expected: None };
-            futex::requeue(word, second, sharing, how)
+            futex::requeue(Word { addr: word, sharing }, Word { addr: second, sharing }, how)
         }
         FUTEX_CMP_REQUEUE => {
             let how = Requeue { wake: count, requeue: count2, expected: Some(value3 as u32) };
-            futex::requeue(word, second, sharing, how)
+            futex::requeue(Word { addr: word, sharing }, Word { addr: second, sharing }, how)
         }
         FUTEX_WAKE_OP => futex::wake_op(word, second, sharing, (count, count2), value3 as u32),
+        FUTEX_LOCK_PI | FUTEX_LOCK_PI2 => futex::lock(word, sharing, WhenTaken::Wait(deadline)),
+        FUTEX_TRYLOCK_PI => futex::lock(word, sharing, WhenTaken::Fail),
+        FUTEX_UNLOCK_PI => futex::unlock(word, sharing),
+        FUTEX_WAIT_REQUEUE_PI => futex::wait_requeue(word, expected, deadline, second, sharing),
+        FUTEX_CMP_REQUEUE_PI => {
+            let how = CompareRequeue { wake: count, requeue: count2, expected: value3 as u32 };
+            futex::requeue_to_lock(word, second, sharing, how)
+        }
         _ => Err(Errno::ENOSYS),
     }
 }
@@ -82,7 +101,8 @@ fn relative_deadline(timeout: usize) -> Result<Deadline> {
     Ok(Some(time::monotonic().after(timeout)))
 }
 
-fn absolute_deadline(timeout: usize, realtime: bool) -> Result<Deadline> {
+/// A deadline at a time of the wall clock or the monotonic clock; a null address is none.
+pub(super) fn absolute_deadline(timeout: usize, realtime: bool) -> Result<Deadline> {
     if timeout == 0 {
         return Ok(None);
     }

@@ -12,6 +12,7 @@ mod descriptors;
 mod event;
 mod files;
 mod futex;
+mod futex2;
 mod memory;
 mod mounts;
 mod names;

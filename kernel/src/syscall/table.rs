@@ -2,8 +2,8 @@
 //! compiled. What is in no list answers `ENOSYS`. docs/syscalls.md is generated from these lists.
 
 use super::{
-    attributes, credentials, descriptors, event, files, futex, memory, mounts, names, polling,
-    prctl, process, rseq, scheduling, signals, sockets, system, time,
+    attributes, credentials, descriptors, event, files, futex, futex2, memory, mounts, names,
+    polling, prctl, process, rseq, scheduling, signals, sockets, system, time,
 };
 use abi::Result;
 
@@ -23,6 +23,7 @@ const AREAS: &[Calls] = &[
     event::CALLS,
     files::CALLS,
     futex::CALLS,
+    futex2::CALLS,
     memory::CALLS,
     mounts::CALLS,
     names::CALLS,

@@ -1,12 +1,13 @@
 //! The hash table of waiters.
 
-use super::{Bitset, Key};
+use super::{Bitset, Key, pi::Ticket};
 use crate::{
     arch::cpu,
     process::Task,
     sched::{self, WakeEvent},
     sync::{Lazy, SpinLock, SpinLockGuard, class},
 };
+use abi::{Errno, Result};
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use smallvec::SmallVec;
@@ -22,24 +23,38 @@ pub(super) struct Waiter {
     task: Arc<Task>,
     /// The bucket, or [`WOKEN`]; changed with the bucket (on requeue, both) locked.
     place: AtomicUsize,
+    /// The lock that it wants to be moved to (`FUTEX_WAIT_REQUEUE_PI`): then it is not woken.
+    wants: Option<(Key, Arc<Ticket>)>,
 }
 
 /// Its entry in a queue.
 struct Entry {
     key: Key,
     bitset: Bitset,
+    /// The task's real-time priority when it began to wait; 0: it has none.
+    priority: u8,
     waiter: Arc<Waiter>,
 }
 
-/// Waiters whose keys share a hash, oldest first.
+/// Waiters whose keys share a hash, the most urgent first, equals as they came.
 pub(super) struct Bucket {
     entries: VecDeque<Entry>,
 }
 
+/// A place in the table.
+struct Slot {
+    bucket: SpinLock<Bucket>,
+    /// How many contended locks with priority inheritance have keys that belong here.
+    inheriting: AtomicUsize,
+}
+
 /// The table. Its size is a power of two.
-static TABLE: Lazy<Vec<SpinLock<Bucket>>> = Lazy::new(|| {
+static TABLE: Lazy<Vec<Slot>> = Lazy::new(|| {
     let count = (BUCKETS_PER_CPU * cpu::online_count()).next_power_of_two();
-    let empty = || SpinLock::new(&class::FUTEX, Bucket { entries: VecDeque::new() });
+    let empty = || Slot {
+        bucket: SpinLock::new(&class::FUTEX, Bucket { entries: VecDeque::new() }),
+        inheriting: AtomicUsize::new(0),
+    };
     (0..count).map(|_| empty()).collect()
 });
 
@@ -54,7 +69,17 @@ pub(super) fn index_of(key: &Key) -> usize {
 
 /// Locks it.
 pub(super) fn lock(index: usize) -> SpinLockGuard<'static, Bucket> {
-    TABLE[index].lock()
+    TABLE[index].bucket.lock()
+}
+
+/// Counts a contended lock that inherits priorities, with its bucket locked, or its table (see `pi`).
+pub(super) fn count_inheriting(key: &Key, change: isize) {
+    TABLE[index_of(key)].inheriting.fetch_add(change.cast_unsigned(), Ordering::Relaxed);
+}
+
+/// Whether there may be one at `key`. Its bucket is locked.
+pub(super) fn has_inheriting(key: &Key) -> bool {
+    TABLE[index_of(key)].inheriting.load(Ordering::Relaxed) != 0
 }
 
 /// Two buckets, locked; one guard when they are the same.
@@ -94,16 +119,61 @@ impl Bucket {
     /// Queues a waiter here; `index` is this bucket's.
     pub fn enqueue(&mut self, index: usize, key: Key, bitset: Bitset, waiter: &Arc<Waiter>) {
         waiter.place.store(index, Ordering::Relaxed);
-        self.entries.push_back(Entry { key, bitset, waiter: Arc::clone(waiter) });
+        let priority = waiter.task.sched.real_time_priority();
+        self.insert(Entry { key, bitset, priority, waiter: Arc::clone(waiter) });
     }
 
-    /// Takes up to `limit` waiters on `key` that `bitset` reaches, to be woken; how many.
-    pub fn take(&mut self, key: &Key, bitset: Bitset, limit: usize, out: &mut WakeList) -> usize {
+    fn insert(&mut self, entry: Entry) {
+        if entry.priority == 0 {
+            self.entries.push_back(entry);
+        } else {
+            let place = self.entries.partition_point(|other| other.priority >= entry.priority);
+            self.entries.insert(place, entry);
+        }
+    }
+
+    /// Whether anybody waits on `key`.
+    pub fn has_waiter(&self, key: &Key) -> bool {
+        self.waiting(key).next().is_some()
+    }
+
+    /// Those who wait on `key`, in order.
+    pub fn waiting(&self, key: &Key) -> impl Iterator<Item = &Waiter> {
+        self.entries.iter().filter(move |entry| entry.key == *key).map(|entry| &*entry.waiter)
+    }
+
+    /// Takes out the waiter on `key` with this ticket, which goes to the lock that it wants.
+    pub fn detach(&mut self, key: &Key, ticket: &Arc<Ticket>) {
+        let found = self.entries.iter().position(|entry| {
+            let wants = entry.waiter.wants.as_ref();
+            entry.key == *key && wants.is_some_and(|(_, its)| Arc::ptr_eq(its, ticket))
+        });
+        if let Some(entry) = found.and_then(|i| self.entries.remove(i)) {
+            entry.waiter.place.store(WOKEN, Ordering::Release);
+        }
+    }
+
+    /// Takes up to `limit` waiters on `key` that `bitset` reaches, to be woken; how many. `EINVAL` after those who came before one that
+    /// wants a lock.
+    pub fn take(
+        &mut self,
+        key: &Key,
+        bitset: Bitset,
+        limit: usize,
+        out: &mut WakeList,
+    ) -> Result<usize> {
         let mut taken = 0;
         let mut i = 0;
         while taken < limit && i < self.entries.len() {
             let entry = &self.entries[i];
-            if entry.key != *key || !entry.bitset.meets(bitset) {
+            if entry.key != *key {
+                i += 1;
+                continue;
+            }
+            if entry.waiter.wants.is_some() {
+                return Err(Errno::EINVAL);
+            }
+            if !entry.bitset.meets(bitset) {
                 i += 1;
                 continue;
             }
@@ -113,16 +183,18 @@ impl Bucket {
                 taken += 1;
             }
         }
-        taken
+        Ok(taken)
     }
 
-    /// Takes up to `limit` waiters on `key` out, to be queued elsewhere.
+    /// Takes up to `limit` waiters on `key` out, to be queued elsewhere; only those before one that wants a lock.
     fn extract(&mut self, key: &Key, limit: usize) -> Vec<Entry> {
         let mut out = Vec::new();
         let mut i = 0;
         while out.len() < limit && i < self.entries.len() {
             if self.entries[i].key != *key {
                 i += 1;
+            } else if self.entries[i].waiter.wants.is_some() {
+                break;
             } else if let Some(entry) = self.entries.remove(i) {
                 out.push(entry);
             }
@@ -144,7 +216,7 @@ pub(super) fn move_waiters(
     let target = pair.second();
     for entry in moved {
         entry.waiter.place.store(index, Ordering::Release);
-        target.entries.push_back(Entry { key: to, ..entry });
+        target.insert(Entry { key: to, ..entry });
     }
     count
 }
@@ -160,7 +232,22 @@ impl Waiter {
     /// The current task's, not yet queued.
     pub fn new() -> Arc<Waiter> {
         let task = sched::current().to_arc();
-        Arc::new(Waiter { task, place: AtomicUsize::new(WOKEN) })
+        Arc::new(Waiter { task, place: AtomicUsize::new(WOKEN), wants: None })
+    }
+
+    /// The same, to be moved to the lock with `key`.
+    pub fn for_lock(key: Key, ticket: &Arc<Ticket>) -> Arc<Waiter> {
+        let task = sched::current().to_arc();
+        let wants = Some((key, Arc::clone(ticket)));
+        Arc::new(Waiter { task, place: AtomicUsize::new(WOKEN), wants })
+    }
+
+    /// Its ticket, if it wants to be moved to the lock with `key`.
+    pub fn ticket_for(&self, key: &Key) -> Option<Arc<Ticket>> {
+        self.wants
+            .as_ref()
+            .filter(|(wanted, _)| wanted == key)
+            .map(|(_, ticket)| Arc::clone(ticket))
     }
 
     /// Whether it was woken.

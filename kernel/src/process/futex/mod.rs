@@ -5,18 +5,23 @@
 //! the change or the waker sees the waiter. Under the lock (preemption off) a read that would fault fails instead; the page
 //! is then brought in without the lock, and all is tried again.
 //!
-//! Locks: `FUTEX`; two buckets are taken in the order of their index.
-//!
-//! What is missing: priority inheritance and `futex_waitv(2)`; they answer `ENOSYS`.
+//! Locks: `FUTEX`; two buckets are taken in the order of their index. Then `FUTEX_PI` (see [`pi`]).
 
 mod bucket;
+mod pi;
 mod robust;
 mod wait;
+mod wait_any;
 mod wake;
 
+pub use pi::{
+    CompareRequeue, WhenTaken, leave_locks, lock, priority_changed, requeue as requeue_to_lock,
+    unlock, wait_requeue,
+};
 pub use robust::{RobustList, clear_child_tid, exit_robust_list};
-pub use wait::{Deadline, wait};
-pub use wake::{Requeue, requeue, wake, wake_op};
+pub use wait::{Deadline, wait, wait_absolute};
+pub use wait_any::{Awaited, WAIT_ANY_MAX, wait_any};
+pub use wake::{Requeue, requeue, wake, wake_exactly, wake_op};
 
 use crate::{
     mm::{USER_END, UserAddr, user},
@@ -53,8 +58,24 @@ pub enum Sharing {
     Shared,
 }
 
-/// What identifies a futex: the address space and address, or the memory object and offset.
+/// A word in user memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Word {
+    /// Where it is.
+    pub addr: UserAddr,
+    /// Who may wait on it.
+    pub sharing: Sharing,
+}
+
+/// The owner's thread id in a lock's word.
+const TID_MASK: u32 = 0x3fff_ffff;
+/// The owner died holding the lock.
+const OWNER_DIED: u32 = 0x4000_0000;
+/// Somebody waits.
+const WAITERS: u32 = 0x8000_0000;
+
+/// What identifies a futex: the address space and address, or the memory object and offset.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Key {
     Private { space: usize, address: usize },
     Shared { object: u64, offset: u64 },

@@ -1,18 +1,12 @@
 //! What a dying thread owes to those who wait for it: its robust locks (`set_robust_list(2)`) and the word that
 //! `CLONE_CHILD_CLEARTID` names.
 
-use super::{Bitset, Sharing, Task, wake};
+use super::{Bitset, OWNER_DIED, Sharing, TID_MASK, Task, WAITERS, wake};
 use crate::mm::{UserAddr, user};
 use abi::{Errno, Result};
 use core::sync::atomic::Ordering;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-/// The owner's thread id in a robust lock's word.
-const TID_MASK: u32 = 0x3fff_ffff;
-/// The owner died holding the lock.
-const OWNER_DIED: u32 = 0x4000_0000;
-/// Somebody waits.
-const WAITERS: u32 = 0x8000_0000;
 /// More entries than this are not followed: the list may be a circle.
 const LIST_LIMIT: usize = 2048;
 

@@ -1,4 +1,4 @@
-//! `FUTEX_WAIT`, `FUTEX_WAIT_BITSET`.
+//! `FUTEX_WAIT`, `FUTEX_WAIT_BITSET`, `futex_wait(2)`.
 
 use super::{
     Bitset, Key, Sharing,
@@ -12,6 +12,7 @@ use crate::{
     time::Instant,
 };
 use abi::{Errno, Result};
+use alloc::sync::Arc;
 
 /// When a wait ends, on the monotonic clock; none waits for ever.
 pub type Deadline = Option<Instant>;
@@ -25,26 +26,67 @@ pub fn wait(
     bitset: Bitset,
     deadline: Deadline,
 ) -> Result<usize> {
-    let waiter = Waiter::new();
-    loop {
-        let key = Key::of(addr, sharing)?;
-        let index = bucket::index_of(&key);
-        let mut bucket = bucket::lock(index);
-        match user::read::<u32>(addr) {
-            Ok(value) if value == expected => {
-                bucket.enqueue(index, key, bitset, &waiter);
-                break;
-            }
-            Ok(_) => return Err(Errno::EAGAIN),
-            Err(_) => drop(bucket),
+    match sleep(addr, sharing, expected, bitset, deadline) {
+        // The deadline was made from a time that is not: it is kept for the restart.
+        Err(Errno::EINTR) if deadline.is_some() => {
+            Err(signal::restart_with(move || wait(addr, sharing, expected, bitset, deadline)))
         }
-        fault_in(addr)?;
+        Err(Errno::EINTR) => Err(Errno::ERESTARTSYS),
+        outcome => outcome,
     }
+}
 
+/// The same for a call that takes the deadline as it is: it can simply start over.
+pub fn wait_absolute(
+    addr: UserAddr,
+    sharing: Sharing,
+    expected: u32,
+    bitset: Bitset,
+    deadline: Deadline,
+) -> Result<usize> {
+    match sleep(addr, sharing, expected, bitset, deadline) {
+        Err(Errno::EINTR) => Err(Errno::ERESTARTSYS),
+        outcome => outcome,
+    }
+}
+
+/// What keeps a waiter out of its queue.
+pub(super) enum Unqueued {
+    /// The word is not what was expected.
+    Changed,
+    /// The word cannot be read with preemption off.
+    Fault,
+    /// There is no such word.
+    Error(Errno),
+}
+
+/// Queues `waiter` if the word at `addr` is `expected`.
+pub(super) fn enqueue(
+    addr: UserAddr,
+    sharing: Sharing,
+    expected: u32,
+    bitset: Bitset,
+    waiter: &Arc<Waiter>,
+) -> Result<(), Unqueued> {
+    let key = Key::of(addr, sharing).map_err(Unqueued::Error)?;
+    let index = bucket::index_of(&key);
+    let mut bucket = bucket::lock(index);
+    match user::read::<u32>(addr) {
+        Ok(value) if value == expected => {
+            bucket.enqueue(index, key, bitset, waiter);
+            Ok(())
+        }
+        Ok(_) => Err(Unqueued::Changed),
+        Err(_) => Err(Unqueued::Fault),
+    }
+}
+
+/// Sleeps until `woken`: `EINTR`, `ETIMEDOUT`.
+pub(super) fn sleep_until(deadline: Deadline, woken: impl Fn() -> bool) -> Result<()> {
     let task = sched::current();
     let outcome = loop {
         sched::set_state(TaskState::Interruptible);
-        if waiter.is_woken() {
+        if woken() {
             break Ok(());
         }
         if signal::pending(&task) {
@@ -55,16 +97,26 @@ pub fn wait(
         }
     };
     sched::set_state(TaskState::Running);
+    outcome
+}
+
+fn sleep(
+    addr: UserAddr,
+    sharing: Sharing,
+    expected: u32,
+    bitset: Bitset,
+    deadline: Deadline,
+) -> Result<usize> {
+    let waiter = Waiter::new();
+    loop {
+        match enqueue(addr, sharing, expected, bitset, &waiter) {
+            Ok(()) => break,
+            Err(Unqueued::Changed) => return Err(Errno::EAGAIN),
+            Err(Unqueued::Error(error)) => return Err(error),
+            Err(Unqueued::Fault) => fault_in(addr)?,
+        }
+    }
+    let outcome = sleep_until(deadline, || waiter.is_woken());
     // A wake-up that came in time or later counts, whatever else happened.
-    let Err(error) = outcome else { return Ok(0) };
-    if !waiter.leave() {
-        return Ok(0);
-    }
-    if error == Errno::ETIMEDOUT {
-        return Err(error);
-    }
-    if deadline.is_none() {
-        return Err(Errno::ERESTARTSYS);
-    }
-    Err(signal::restart_with(move || wait(addr, sharing, expected, bitset, deadline)))
+    if outcome.is_err() && waiter.leave() { outcome.map(|()| 0) } else { Ok(0) }
 }

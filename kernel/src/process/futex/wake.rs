@@ -1,9 +1,9 @@
 //! `FUTEX_WAKE`, `FUTEX_WAKE_BITSET`, `FUTEX_REQUEUE`, `FUTEX_CMP_REQUEUE`, `FUTEX_WAKE_OP`.
 
 use super::{
-    Bitset, Key, Sharing,
-    bucket::{self, Pair, WakeList},
-    fault_in, fault_in_writable,
+    Bitset, Key, Sharing, Word,
+    bucket::{self, Bucket, Pair, WakeList},
+    fault_in, fault_in_writable, pi,
 };
 use crate::mm::{UserAddr, user};
 use abi::{Errno, Result};
@@ -17,10 +17,19 @@ fn at_least_one(count: i32) -> usize {
 pub fn wake(addr: UserAddr, sharing: Sharing, count: i32, bitset: Bitset) -> Result<usize> {
     let key = Key::of(addr, sharing)?;
     let mut list = WakeList::new();
-    let woken =
-        bucket::lock(bucket::index_of(&key)).take(&key, bitset, at_least_one(count), &mut list);
+    let mut bucket = bucket::lock(bucket::index_of(&key));
+    if pi::is_contended(&key) {
+        return Err(Errno::EINVAL);
+    }
+    let woken = bucket.take(&key, bitset, at_least_one(count), &mut list);
+    drop(bucket);
     bucket::wake_all(list);
-    Ok(woken)
+    woken
+}
+
+/// The same, but no count wakes nobody.
+pub fn wake_exactly(addr: UserAddr, sharing: Sharing, count: i32, bitset: Bitset) -> Result<usize> {
+    if count == 0 { Key::of(addr, sharing).map(|_| 0) } else { wake(addr, sharing, count, bitset) }
 }
 
 /// The arguments of [`requeue`] beside the two words.
@@ -36,30 +45,39 @@ pub struct Requeue {
 
 /// Wakes some waiters on `from` and lets others wait on `to`; how many both together were. `EINVAL` for negative counts,
 /// `EAGAIN` when the first word does not hold what is expected.
-pub fn requeue(from: UserAddr, to: UserAddr, sharing: Sharing, how: Requeue) -> Result<usize> {
+pub fn requeue(from: Word, to: Word, how: Requeue) -> Result<usize> {
     let wake = usize::try_from(how.wake).map_err(|_| Errno::EINVAL)?;
     let requeue = usize::try_from(how.requeue).map_err(|_| Errno::EINVAL)?;
     loop {
-        let (source, target) = (Key::of(from, sharing)?, Key::of(to, sharing)?);
+        let source = Key::of(from.addr, from.sharing)?;
+        let target = Key::of(to.addr, to.sharing)?;
         let target_index = bucket::index_of(&target);
         let mut pair = Pair::lock(bucket::index_of(&source), target_index);
         if let Some(expected) = how.expected {
-            match user::read::<u32>(from) {
+            match user::read::<u32>(from.addr) {
                 Ok(value) if value == expected => {}
                 Ok(_) => return Err(Errno::EAGAIN),
                 Err(_) => {
                     drop(pair);
-                    fault_in(from)?;
+                    fault_in(from.addr)?;
                     continue;
                 }
             }
         }
+        if pi::is_contended(&source) {
+            return Err(Errno::EINVAL);
+        }
         let mut list = WakeList::new();
         let woken = pair.first().take(&source, Bitset::ANY, wake, &mut list);
-        let moved = bucket::move_waiters(&mut pair, &source, target, target_index, requeue);
+        let moved =
+            woken.map(|_| bucket::move_waiters(&mut pair, &source, target, target_index, requeue));
+        // One that wants a lock stops it all.
+        let stopped = moved.is_ok_and(|moved| moved < requeue)
+            && source != target
+            && pair.first().has_waiter(&source);
         drop(pair);
         bucket::wake_all(list);
-        return Ok(woken + moved);
+        return if stopped { Err(Errno::EINVAL) } else { Ok(woken? + moved?) };
     }
 }
 
@@ -177,12 +195,19 @@ pub fn wake_op(
             continue;
         };
         let mut list = WakeList::new();
-        let mut woken = pair.first().take(&key1, Bitset::ANY, at_least_one(counts.0), &mut list);
-        if op.holds(old) {
-            woken += pair.second().take(&key2, Bitset::ANY, at_least_one(counts.1), &mut list);
-        }
+        let inherits = pi::is_contended(&key1) || op.holds(old) && pi::is_contended(&key2);
+        let mut take = |bucket: &mut Bucket, key, count| {
+            bucket.take(key, Bitset::ANY, at_least_one(count), &mut list)
+        };
+        let woken = (|| {
+            let mut woken = take(pair.first(), &key1, counts.0)?;
+            if op.holds(old) {
+                woken += take(pair.second(), &key2, counts.1)?;
+            }
+            Ok(woken)
+        })();
         drop(pair);
         bucket::wake_all(list);
-        return Ok(woken);
+        return if inherits { Err(Errno::EINVAL) } else { woken };
     }
 }
