@@ -31,9 +31,9 @@ pub mod user;
 pub mod vdso;
 
 pub use address_space::{
-    AddressSpace, Advice, Announced, BarrierKind, Copies, Layout, LockMode, MapKind, MapRequest,
-    Mappings, MmapFlags, PageSource, Prot, RemapFlags, VDSO_SIZE, activate_kernel,
-    barrier_everywhere, current_space,
+    AddressSpace, Advice, Announced, BarrierKind, Commitment, Copies, Layout, LockMode, MapKind,
+    MapRequest, MappingWatcher, Mappings, MmapFlags, PageSource, Prot, RemapFlags, VDSO_SIZE,
+    activate_kernel, barrier_everywhere, current_space,
 };
 pub use boot::{RegionUse, init_early};
 pub use frame::Frame;

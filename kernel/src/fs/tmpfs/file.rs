@@ -6,7 +6,7 @@
 use super::{Options, Shared, Tmpfs, node};
 use crate::{
     fs::{
-        File, FileMode, FileOps, InodeOps, IoSink, IoSource, OpenFlags, Path, anonymous,
+        File, FileMode, FileOps, InodeOps, IoSink, IoSource, OpenFlags, Ownership, Path, anonymous,
         dentry::Dentry, modify, seek,
     },
     mm::{self, Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageSource},
@@ -432,12 +432,24 @@ pub fn is_write_sealed(file: &File) -> bool {
     file.ops().seals().is_ok_and(|seals| seals.load(Ordering::Acquire) & writes.bits() != 0)
 }
 
-/// Where memfds live: an instance without limits that is mounted nowhere.
+/// Where memfds and segments live: an instance without limits that is mounted nowhere.
 static MEMFDS: Lazy<Arc<Tmpfs>> = Lazy::new(|| {
     let mode = FileMode(0o1777);
     let options = Options { max_pages: 0, max_inodes: 0, mode, uid: Uid(0), gid: Gid(0) };
     Tmpfs::new("tmpfs", options)
 });
+
+/// The pages of a System V segment of `size` bytes: a file without a name, shown as `name` with the inode number `ino`. Its place and
+/// its operations.
+pub fn new_segment(name: &[u8], ino: u64, size: u64) -> Result<(Path, Arc<dyn FileOps>)> {
+    let who = crate::fs::current_credentials();
+    let owner = Ownership { mode: FileMode(0o777), uid: who.euid, gid: who.egid };
+    let inode = node::new_unnamed(&MEMFDS, ino, owner)?;
+    let body = node::of(&inode).and_then(node::Node::file).cloned().ok_or(Errno::EINVAL)?;
+    body.resize(size)?;
+    let path = Path { mount: anonymous::mount(), dentry: Dentry::new(None, name, inode) };
+    Ok((path, body))
+}
 
 /// `memfd_create(2)`: a file without a name, shown as `/memfd:name (deleted)`.
 pub fn new_memfd(name: &[u8], sealable: bool, executable: bool) -> Result<Arc<File>> {

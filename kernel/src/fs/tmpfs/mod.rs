@@ -23,7 +23,7 @@ mod directory;
 mod file;
 mod node;
 
-pub use file::{is_write_sealed, new_memfd};
+pub use file::{is_write_sealed, new_memfd, new_segment};
 pub use node::{Node, of as node_of};
 
 const TMPFS_MAGIC: u64 = 0x0102_1994;

@@ -66,7 +66,7 @@ pub struct Node {
     linkable: AtomicBool,
 }
 
-/// Makes an inode; it was counted.
+/// Makes an inode with the next free number; it was counted.
 pub fn new_inode(
     fs: Weak<super::Tmpfs>,
     shared: &Arc<Shared>,
@@ -75,6 +75,32 @@ pub fn new_inode(
     device: DeviceId,
     content: Content,
 ) -> Arc<Inode> {
+    let ino = shared.next_ino.fetch_add(1, Ordering::Relaxed);
+    let node = new_node(fs.clone(), shared, kind, owner, device, content);
+    let fs: Weak<dyn FileSystem> = fs;
+    Inode::with_weak(fs, ino, kind, Arc::new(node))
+}
+
+/// Makes a file with no name and a number of the caller's.
+pub fn new_unnamed(fs: &Arc<super::Tmpfs>, ino: u64, owner: Ownership) -> Result<Arc<Inode>> {
+    fs.shared.charge_inode()?;
+    let weak = Arc::downgrade(fs);
+    let (kind, device) = (FileType::Regular, DeviceId::default());
+    let node = new_node(weak.clone(), &fs.shared, kind, owner, device, Content::Empty);
+    node.add_links(-1);
+    node.linkable.store(false, Ordering::Relaxed);
+    let weak: Weak<dyn FileSystem> = weak;
+    Ok(Inode::with_weak(weak, ino, kind, Arc::new(node)))
+}
+
+fn new_node(
+    fs: Weak<super::Tmpfs>,
+    shared: &Arc<Shared>,
+    kind: FileType,
+    owner: Ownership,
+    device: DeviceId,
+    content: Content,
+) -> Node {
     let now = time::realtime();
     let body = match (kind, content) {
         (FileType::Directory, _) => Body::Directory(Directory::new()),
@@ -84,7 +110,7 @@ pub fn new_inode(
     };
     let node = Node {
         shared: shared.clone(),
-        fs: fs.clone(),
+        fs,
         attributes: SeqLock::zeroed(),
         created: now,
         body,
@@ -102,9 +128,7 @@ pub fn new_inode(
             ctime: now,
         };
     });
-    let ino = shared.next_ino.fetch_add(1, Ordering::Relaxed);
-    let fs: Weak<dyn FileSystem> = fs;
-    Inode::with_weak(fs, ino, kind, Arc::new(node))
+    node
 }
 
 /// The tmpfs part of an inode.

@@ -5,7 +5,7 @@
 
 use super::{
     AddressSpace, Map,
-    map::{commit, uncommit},
+    map::{commit, insert, uncommit},
     tables::is_mapped,
     tlb::Gather,
     vma::{Backing, Vma, VmaFlags},
@@ -55,9 +55,9 @@ impl AddressSpace {
                 vma.flags.remove(VmaFlags::LOCKED | VmaFlags::LOCK_ON_FAULT);
                 let committed = vma.committed(range.clone());
                 commit(committed)?;
-                if copy.vmas.insert(range.start, range.end, vma).is_err() {
+                if let Err(errno) = insert(&mut copy.vmas, range.clone(), vma) {
                     uncommit(committed);
-                    return Err(Errno::ENOMEM);
+                    return Err(errno);
                 }
                 if entry.value.is_private() && !entry.value.flags.contains(VmaFlags::WIPE_ON_FORK) {
                     self.copy_entries(&entry.value, range, child, &mut gather)?;

@@ -16,7 +16,7 @@ use crate::{
 use abi::{Errno, Result};
 use alloc::sync::Arc;
 use core::ops::Range;
-use vma_tree::Entry;
+use vma_tree::{Entry, RangeMap};
 
 /// `MAP_TYPE`: the bits that choose between shared and private.
 const TYPE_MASK: u32 = 0xf;
@@ -82,6 +82,32 @@ pub(super) fn uncommit(pages: usize) {
     Counter::Committed.add(-(pages as isize));
 }
 
+/// Memory that was promised to somebody, as long as this lives.
+pub struct Commitment(usize);
+
+impl Commitment {
+    /// Promises `pages`; `ENOMEM` when there could never be so many.
+    pub fn new(pages: usize) -> Result<Commitment> {
+        commit(pages).map(|()| Commitment(pages))
+    }
+}
+
+impl Drop for Commitment {
+    fn drop(&mut self) {
+        uncommit(self.0);
+    }
+}
+
+/// Adds a mapping where nothing is mapped; whoever counts it is told.
+pub(super) fn insert(vmas: &mut RangeMap<Vma>, range: Range<usize>, vma: Vma) -> Result<()> {
+    let watcher = vma.watcher().cloned();
+    vmas.insert(range.start, range.end, vma).map_err(|_| Errno::ENOMEM)?;
+    if let Some(watcher) = watcher {
+        watcher.mapped();
+    }
+    Ok(())
+}
+
 /// Leaves the guard gap below a stack free.
 fn clear_of_stack(gap: Range<usize>, above: Option<&Entry<Vma>>) -> Range<usize> {
     match above {
@@ -138,7 +164,7 @@ impl Map {
         self.vmas.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         self.account(&vma, range.len() / PAGE_SIZE, true);
         let start = range.start;
-        self.vmas.insert(range.start, range.end, vma).map_err(|_| Errno::ENOMEM)?;
+        insert(&mut self.vmas, range.clone(), vma)?;
         self.merge_at(range.end);
         self.merge_at(start);
         Ok(())
@@ -172,7 +198,7 @@ impl Map {
         let upper = entry.value.starting_at(addr - start);
         self.vmas.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         self.vmas.set_bounds(start, start..addr);
-        self.vmas.insert(addr, end, upper).map_err(|_| Errno::ENOMEM)
+        insert(&mut self.vmas, addr..end, upper)
     }
 
     /// Takes out the mappings within `range`, at whose ends there are borders.
@@ -186,6 +212,7 @@ impl Map {
             let Some(entry) = self.vmas.remove(start) else { break };
             self.account(&entry.value, (entry.end - entry.start) / PAGE_SIZE, false);
             uncommit(entry.value.committed(entry.start..entry.end));
+            entry.value.has_gone();
             removed.push(entry.value);
         }
         Ok(())
@@ -298,7 +325,7 @@ impl AddressSpace {
             vma_flags |= VmaFlags::GROWSDOWN;
         }
         // A shared mapping of a file that is open for reading only cannot become writable.
-        if let MapKind::File(file, _) = &kind
+        if let Some((file, _)) = kind.file()
             && vma_flags.contains(VmaFlags::SHARED)
             && !file.flags().writable()
         {
@@ -359,13 +386,21 @@ impl Map {
 fn prepare(kind: &MapKind, flags: MmapFlags, len: usize) -> Result<Backing> {
     Ok(match kind {
         MapKind::Anonymous if flags.contains(MmapFlags::SHARED) => {
-            Backing::Object(Object { source: Shmem::create(len)?, file: None, first: 0 })
+            let source = Shmem::create(len)?;
+            Backing::Object(Object { source, file: None, first: 0, watcher: None })
         }
         MapKind::Anonymous => Backing::Anonymous,
         MapKind::File(file, offset) => Backing::Object(Object {
             source: file.ops().page_source(file)?,
             file: Some(Arc::clone(file)),
             first: offset / PAGE_SIZE as u64,
+            watcher: None,
+        }),
+        MapKind::Watched(file, watcher) => Backing::Object(Object {
+            source: file.ops().page_source(file)?,
+            file: Some(Arc::clone(file)),
+            first: 0,
+            watcher: Some(Arc::clone(watcher)),
         }),
     })
 }
@@ -398,7 +433,7 @@ fn sharing(kind: &MapKind, len: usize, prot: Prot, flags: MmapFlags) -> Result<V
         2 => false,
         _ => return Err(Errno::EINVAL),
     };
-    if let MapKind::File(file, offset) = kind {
+    if let Some((file, offset)) = kind.file() {
         if offset.checked_add(len as u64).is_none_or(|end| i64::try_from(end).is_err()) {
             return Err(Errno::EOVERFLOW);
         }

@@ -6,6 +6,7 @@
 //! | `tables` | the page tables of the user half |
 //! | `tlb` | telling CPUs to forget translations; freeing frames only after |
 //! | `map`, `change`, `remap` | `mmap`; `munmap`, `mprotect`, `brk`; `mremap` |
+//! | `detach` | `shmdt` |
 //! | `advise`, `lock` | `madvise`, `msync`, `mincore`; the `mlock` family |
 //! | `mappings` | who maps an object |
 //! | `fork` | the copy-on-write copy |
@@ -22,6 +23,7 @@
 mod advise;
 mod barrier;
 mod change;
+mod detach;
 mod fork;
 mod lock;
 mod map;
@@ -38,6 +40,7 @@ pub(super) mod vma;
 pub use advise::Advice;
 pub use barrier::{Announced, BarrierKind, barrier_everywhere};
 pub use lock::LockMode;
+pub use map::Commitment;
 pub use mappings::{Copies, Mappings};
 pub use remap::RemapFlags;
 pub use remote::current_space;
@@ -112,6 +115,29 @@ pub enum MapKind {
     Anonymous,
     /// Part of a file, from the byte offset given (page-aligned).
     File(Arc<crate::fs::File>, u64),
+    /// A file from its start, whose mappings somebody counts (System V segments).
+    Watched(Arc<crate::fs::File>, Arc<dyn MappingWatcher>),
+}
+
+impl MapKind {
+    /// The file and the offset, if there is one.
+    fn file(&self) -> Option<(&Arc<crate::fs::File>, u64)> {
+        match self {
+            MapKind::Anonymous => None,
+            MapKind::File(file, offset) => Some((file, *offset)),
+            MapKind::Watched(file, _) => Some((file, 0)),
+        }
+    }
+}
+
+/// Counts the mappings of an object. Called with the address space locked, or at its end; takes only later locks.
+pub trait MappingWatcher: Send + Sync {
+    /// A mapping has come: a new one, a fork's copy, or a part of one that was split.
+    fn mapped(&self);
+    /// One has gone.
+    fn unmapped(&self);
+    /// The size of the object in bytes.
+    fn size(&self) -> usize;
 }
 
 /// What to map, and where.
@@ -423,6 +449,7 @@ impl Drop for AddressSpace {
             map.vmas.iter().map(|entry| entry.value.committed(entry.start..entry.end)).sum();
         Counter::Committed.add(-(committed as isize));
         for entry in map.vmas.drain() {
+            entry.value.has_gone();
             if let Backing::Object(object) = &entry.value.backing
                 && let Some(mappings) = object.source.mappings()
             {

@@ -24,7 +24,7 @@ impl AddressSpace {
         let code = start + DATA_SIZE;
         let of = |source, flags| Vma {
             flags: flags | VmaFlags::READ | VmaFlags::MAY_READ | VmaFlags::SPECIAL,
-            backing: Backing::Object(Object { source, file: None, first: 0 }),
+            backing: Backing::Object(Object { source, file: None, first: 0, watcher: None }),
         };
         let may_all = VmaFlags::from_bits_truncate(ACCESS.bits() << 4);
         map.link(start..code, of(data, VmaFlags::FOREIGN | VmaFlags::DONT_DUMP))?;

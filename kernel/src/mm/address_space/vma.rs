@@ -1,6 +1,6 @@
 //! One mapping of an address space.
 
-use super::{PageSource, Prot};
+use super::{MappingWatcher, PageSource, Prot};
 use crate::{
     arch::paging::PteFlags,
     fs::File,
@@ -81,6 +81,8 @@ pub struct Object {
     pub file: Option<Arc<File>>,
     /// The page that the mapping starts with.
     pub first: u64,
+    /// Who counts its mappings.
+    pub watcher: Option<Arc<dyn MappingWatcher>>,
 }
 
 /// One mapping.
@@ -96,6 +98,21 @@ impl Vma {
     /// Whether it is private memory: what is written becomes this space's own.
     pub fn is_private(&self) -> bool {
         !self.flags.contains(VmaFlags::SHARED)
+    }
+
+    /// Who counts the mappings of the object.
+    pub fn watcher(&self) -> Option<&Arc<dyn MappingWatcher>> {
+        match &self.backing {
+            Backing::Object(object) => object.watcher.as_ref(),
+            Backing::Anonymous => None,
+        }
+    }
+
+    /// Tells whoever counts the mapping that it has gone.
+    pub fn has_gone(&self) {
+        if let Some(watcher) = self.watcher() {
+            watcher.unmapped();
+        }
     }
 
     /// The object's page shown at `addr` of a mapping that starts at `start`.
@@ -129,7 +146,10 @@ impl Vma {
                     (None, None) => true,
                     _ => false,
                 };
+                // Those that are counted stay as many as they are.
                 same_file
+                    && a.watcher.is_none()
+                    && b.watcher.is_none()
                     && Arc::ptr_eq(&a.source, &b.source)
                     && a.first + (len / PAGE_SIZE) as u64 == b.first
             }
