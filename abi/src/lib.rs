@@ -9,6 +9,7 @@
 
 mod errno;
 pub mod number;
+pub mod sysv;
 
 pub use errno::Errno;
 pub use linux_raw_sys::{auxvec, elf, general, ioctl, prctl, system};

@@ -11,6 +11,7 @@ mod arch;
 mod drivers;
 mod fs;
 mod init;
+mod ipc;
 mod mm;
 mod net;
 mod panic;

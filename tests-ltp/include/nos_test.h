@@ -114,12 +114,12 @@ static inline int test_wait(pid_t pid)
 	return status;
 }
 
-/* Runs `body` in a child, which then exits with 0; the case fails unless it does. */
-#define CHILD(body) \
+/* Runs the statements in a child, which then exits with 0; the case fails unless it does. */
+#define CHILD(...) \
 	do { \
 		pid_t child_ = (pid_t)OK(fork()); \
 		if (child_ == 0) { \
-			body; \
+			__VA_ARGS__; \
 			_exit(0); \
 		} \
 		CHECK_EQ(test_wait(child_), 0); \

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     arch::{self, TrapFrame, fpu::FpuState},
+    ipc::{TaskIpc, semaphore},
     mm::{AddressSpace, KernelStack, UserAddr, user},
     sched::{self, TaskSched},
     sync::WaitQueue,
@@ -174,6 +175,11 @@ pub fn clone(args: &CloneArgs) -> Result<Pid> {
     } else {
         Some(parent.fs.borrow().fork())
     };
+    let undo = if flags.contains(CloneFlags::SYSVSEM) {
+        Some(semaphore::share_undo_list(&parent)?)
+    } else {
+        None
+    };
     let thread = clone_machine_state(&parent, args)?;
     let reserved = match args.tid {
         Some(tid) => pid::reserve_exact(tid)?,
@@ -196,6 +202,7 @@ pub fn clone(args: &CloneArgs) -> Result<Pid> {
         mm: Some(Arc::clone(&mm)),
         files,
         fs,
+        ipc: TaskIpc::new(undo),
         credentials: parent.credentials.load(),
         name: *parent.name.lock(),
         flags: inherited | TaskFlags::FORKED_NO_EXEC,

@@ -12,7 +12,7 @@ use super::{
     task::TaskFlags,
 };
 use crate::{
-    mm,
+    ipc, mm,
     sched::{self},
 };
 use alloc::{sync::Arc, vec::Vec};
@@ -51,6 +51,7 @@ fn release_resources(status: ExitStatus) {
         process.signals.posix_timers.clear();
     }
     leave_address_space(&task);
+    ipc::exit(&task);
     drop(task.files.replace(None));
     drop(task.fs.replace(None));
     count_out(&task);

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     arch::{self, TrapFrame, fpu::FpuState},
     fs,
+    ipc::TaskIpc,
     mm::KernelStack,
     sched::{self, TaskSched},
     sync::Once,
@@ -54,6 +55,7 @@ pub fn start_first(path: Vec<u8>, argv: &[Vec<u8>], envp: &[Vec<u8>]) -> Result<
         signals: TaskSignals::new(SignalSet::default()),
         mm: Some(image.mm),
         files: creator.files.load(),
+        ipc: TaskIpc::new(None),
         fs: creator.fs.load(),
         credentials: creator.credentials.load(),
         name: super::task::pad_name(&program.name),

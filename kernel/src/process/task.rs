@@ -11,6 +11,7 @@ use super::{
 use crate::{
     arch,
     fs::{FdTable, FsContext},
+    ipc::TaskIpc,
     mm::AddressSpace,
     sched::TaskSched,
     sync::{SpinLock, TaskCell, class, rcu::RcuArc},
@@ -65,6 +66,8 @@ pub struct Task {
     pub parent_death_signal: AtomicU8,
     /// `PR_SET_TIMERSLACK`, in nanoseconds.
     pub timer_slack: AtomicU64,
+    /// Semaphore adjustments and segments (`sysvipc(7)`).
+    pub ipc: TaskIpc,
     /// What this thread has used beside CPU time.
     pub accounting: Accounting,
     /// When it was made, on the monotonic clock.
@@ -129,6 +132,7 @@ pub(super) struct TaskParts {
     pub mm: Option<Arc<AddressSpace>>,
     pub files: Option<Arc<FdTable>>,
     pub fs: Option<Arc<FsContext>>,
+    pub ipc: TaskIpc,
     pub credentials: Arc<Credentials>,
     pub name: [u8; NAME_LEN],
     pub flags: TaskFlags,
@@ -158,6 +162,7 @@ impl Task {
             personality: AtomicU32::new(0),
             parent_death_signal: AtomicU8::new(0),
             timer_slack: AtomicU64::new(DEFAULT_TIMER_SLACK),
+            ipc: parts.ipc,
             accounting: Accounting::default(),
             start_time: time::monotonic(),
             vfork: SpinLock::new(&class::TABLE, None),
@@ -198,6 +203,7 @@ impl Task {
             mm: None,
             files: None,
             fs: None,
+            ipc: TaskIpc::new(None),
             credentials: Credentials::root(),
             name: pad_name(name.as_bytes()),
             flags: TaskFlags::KERNEL,

@@ -1,7 +1,7 @@
-//! `unshare(2)` for what threads and processes share without namespaces: descriptors and directories.
+//! `unshare(2)` for what threads and processes share without namespaces: descriptors, directories, semaphore adjustments.
 
 use super::clone::CloneFlags;
-use crate::sched;
+use crate::{ipc::semaphore, sched};
 use abi::{Errno, Result};
 use alloc::sync::Arc;
 
@@ -29,6 +29,9 @@ pub fn unshare(flags: CloneFlags) -> Result<()> {
     if flags.contains(CloneFlags::FS) && Arc::strong_count(&current.fs.borrow()) > 1 {
         let own = current.fs.borrow().fork();
         drop(current.fs.replace(Some(own)));
+    }
+    if flags.contains(CloneFlags::SYSVSEM) {
+        semaphore::leave_undo_list(&current);
     }
     if let Some(files) = files {
         drop(current.files.replace(Some(files)));

@@ -16,10 +16,8 @@ pub struct UserAccount {
     /// Threads (`RLIMIT_NPROC`).
     pub threads: AtomicU64,
     /// Bytes locked by file-less objects (`RLIMIT_MEMLOCK`).
-    #[expect(dead_code, reason = "for System V shared memory")]
     pub locked_bytes: AtomicU64,
     /// Bytes in message queues (`RLIMIT_MSGQUEUE`).
-    #[expect(dead_code, reason = "for POSIX message queues")]
     pub message_queue_bytes: AtomicU64,
 }
 

@@ -60,8 +60,12 @@ classes! {
     ADDRESS_SPACE = 50 nests;
     /// A page or page-table page.
     PAGE = 60 nests;
+    /// The table of one kind of IPC objects, while one is made or removed: a detach removes a segment under `ADDRESS_SPACE`.
+    IPC_TABLE = 62;
     /// The state and queue of a socket; never two.
     SOCKET = 71;
+    /// One semaphore set, message queue or shared memory segment; never two.
+    IPC_OBJECT = 72;
     /// Names of sockets outside the file system.
     SOCKET_NAME = 73;
     /// The entries of a directory that lives in memory.

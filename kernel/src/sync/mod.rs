@@ -30,7 +30,7 @@ pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use seqlock::SeqLock;
 pub use spin::{Lazy, Once};
 pub use spin_lock::{IrqSpinLock, IrqSpinLockGuard, SpinLock, SpinLockGuard};
-pub use task_cell::TaskCell;
+pub use task_cell::{TaskCell, TaskRef};
 pub use wait_queue::{WaitQueue, Woken};
 
 // The run queues' view of a task; here, because it is a promise that only code with `unsafe` can make.

@@ -24,6 +24,7 @@ mod scheduling;
 mod signals;
 mod sockets;
 mod system;
+mod sysv;
 mod table;
 mod time;
 

@@ -3,7 +3,7 @@
 
 use super::{
     attributes, credentials, descriptors, event, files, futex, futex2, memory, mounts, names,
-    polling, prctl, process, rseq, scheduling, signals, sockets, system, time,
+    polling, prctl, process, rseq, scheduling, signals, sockets, system, sysv, time,
 };
 use abi::Result;
 
@@ -35,6 +35,7 @@ const AREAS: &[Calls] = &[
     signals::CALLS,
     sockets::CALLS,
     system::CALLS,
+    sysv::CALLS,
     time::CALLS,
 ];
 

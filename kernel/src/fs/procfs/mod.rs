@@ -57,6 +57,7 @@ pub fn init() {
 fn build(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
     let (_, fixed) = fs.dir(Attributes::root(0o555), system::entries(fs));
     fixed.add(b"sys", sysctl::build(fs));
+    fixed.add(b"sysvipc", system::sysvipc(fs));
     fixed.add(b"net", fs.symlink(Attributes::root(0o777), || Ok(b"self/net".to_vec())));
     fixed.add(b"mounts", fs.symlink(Attributes::root(0o777), || Ok(b"self/mounts".to_vec())));
     fixed.add(

@@ -1,6 +1,8 @@
 //! `/proc/sys` (`proc_sys(5)`): one row a value. What can be written takes effect; what Linux lets one write and nothing here
 //! reads is not there.
 
+mod ipc;
+
 use crate::{
     fs::{
         Inode,
@@ -141,7 +143,7 @@ pub fn build(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
     let mut dirs: Vec<(&'static str, Arc<Inode>, Arc<StaticDir>)> = Vec::new();
     let (root, root_dir) = fs.dir(Attributes::root(0o555), Vec::new());
     dirs.push(("", root.clone(), root_dir));
-    for value in VALUES {
+    for value in VALUES.iter().chain(ipc::VALUES) {
         let (parent, name) = value.path.rsplit_once('/').unwrap_or(("", value.path));
         let dir = directory(fs, &mut dirs, parent);
         dir.add(name.as_bytes(), node(fs, value));

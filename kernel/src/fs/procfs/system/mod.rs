@@ -10,9 +10,12 @@ mod memory;
 
 pub use memory::kibibytes;
 
-use crate::fs::{
-    Inode,
-    synthetic::{Attributes, SyntheticFs},
+use crate::{
+    fs::{
+        Inode,
+        synthetic::{Attributes, SyntheticFs},
+    },
+    ipc::{message, semaphore, shm},
 };
 use abi::Result;
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -50,4 +53,17 @@ pub fn entries(fs: &Arc<SyntheticFs>) -> Vec<(&'static str, Arc<Inode>)> {
     ];
     entries.push(("tty", fs.dir(Attributes::root(0o555), tty.into()).0));
     entries
+}
+
+/// `/proc/sysvipc` (`sysvipc(7)`).
+pub fn sysvipc(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
+    let text = |show: fn(&mut String)| {
+        fs.text(Attributes::root(0o444), move |out| {
+            show(out);
+            Ok(())
+        })
+    };
+    let entries =
+        [("msg", text(message::show)), ("sem", text(semaphore::show)), ("shm", text(shm::show))];
+    fs.dir(Attributes::root(0o555), entries.into()).0
 }
