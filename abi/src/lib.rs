@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod errno;
+pub mod mqueue;
 pub mod number;
 pub mod sysv;
 

@@ -172,6 +172,11 @@ pub fn forget_name(dir: &Path, name: &[u8]) {
 pub fn unlink(base: i32, name: &[u8]) -> Result<()> {
     let (dir, last) = walk::lookup_parent(base, name, LookupFlags::empty())?;
     let Last::Name(name, slashes) = last else { return Err(Errno::EISDIR) };
+    unlink_child(&dir, &name, slashes)
+}
+
+/// The same for a name in a directory at hand; `slashes` came after it.
+pub fn unlink_child(dir: &Path, name: &[u8], slashes: bool) -> Result<()> {
     dir.mount.want_write()?;
     let who = current_credentials();
     // Kept until after the lock: dropping it may free the file.
@@ -179,18 +184,18 @@ pub fn unlink(base: i32, name: &[u8]) -> Result<()> {
     {
         let inode = dir.inode();
         let _lock = inode.lock().write();
-        victim = walk::find_child_locked(&dir.dentry, &name)?.ok_or(Errno::ENOENT)?;
+        victim = walk::find_child_locked(&dir.dentry, name)?.ok_or(Errno::ENOENT)?;
         if slashes {
             return Err(if victim.inode().is_dir() { Errno::EISDIR } else { Errno::ENOTDIR });
         }
-        may_delete(&dir, &victim, false, &who)?;
+        may_delete(dir, &victim, false, &who)?;
         let _victim_lock = victim.inode().lock().write();
         if victim.is_mountpoint() {
             return Err(Errno::EBUSY);
         }
-        inode.ops().unlink(inode, &name, victim.inode())?;
+        inode.ops().unlink(inode, name, victim.inode())?;
         victim.set_deleted();
-        forget_name(&dir, &name);
+        forget_name(dir, name);
     }
     drop(victim);
     Ok(())

@@ -1,4 +1,4 @@
-//! System V IPC (`sysvipc(7)`).
+//! System V IPC (`sysvipc(7)`) and POSIX message queues (`mq_overview(7)`).
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | `permissions` | owner, creator, mode, and what they allow |
 //! | `waiter` | a task that waits for what another task decides and hands over |
 //! | [`semaphore`], [`message`], [`shm`] | the three kinds of System V objects |
+//! | [`mqueue`] | POSIX message queues and their file system |
 //!
 //! Locks: `IPC_TABLE` (a kind's table: making and removing, and a segment's last detach), then one `IPC_OBJECT` (a semaphore
 //! set, queue or segment). Operations on objects take only the latter: they find the object under RCU. docs/ipc.md tells more.
@@ -14,6 +15,7 @@
 
 pub mod ids;
 pub mod message;
+pub mod mqueue;
 pub mod namespace;
 mod permissions;
 pub mod semaphore;
@@ -41,6 +43,11 @@ impl TaskIpc {
     pub fn new(undo: Option<Arc<UndoList>>) -> TaskIpc {
         TaskIpc { undo: TaskCell::new(undo), made_segments: AtomicBool::new(false) }
     }
+}
+
+/// Makes the file system of message queues known. Boot calls it once.
+pub fn init() {
+    mqueue::init();
 }
 
 /// The current task ends: its semaphore operations are taken back unless others share the list, its segments are nobody's.

@@ -9,7 +9,8 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering
 pub struct Limit(AtomicI32);
 
 impl Limit {
-    const fn new(value: i32) -> Limit {
+    /// Starts with `value`.
+    pub const fn new(value: i32) -> Limit {
         Limit(AtomicI32::new(value))
     }
     /// As it is shown.

@@ -36,6 +36,8 @@ pub struct Process {
     pub auxv: SpinLock<Vec<u64>>,
     /// `PR_SET_DUMPABLE`: 0, 1 or 2.
     pub dumpable: AtomicU8,
+    /// How many programs it has started: tells whether it still runs the one that it did.
+    pub programs_run: AtomicU32,
     /// `oom_score_adj`, biased by 1000: 0 to 2000.
     pub oom_score_adj: AtomicU32,
     limits: Limits,
@@ -129,6 +131,7 @@ impl Process {
                 from.map(|parent| parent.auxv.lock().clone()).unwrap_or_default(),
             ),
             dumpable: AtomicU8::new(from.map_or(1, |parent| parent.dumpable.load(Relaxed))),
+            programs_run: AtomicU32::new(0),
             oom_score_adj: AtomicU32::new(
                 from.map_or(1000, |parent| parent.oom_score_adj.load(Relaxed)),
             ),

@@ -15,6 +15,7 @@ mod futex;
 mod futex2;
 mod memory;
 mod mounts;
+mod mqueue;
 mod names;
 mod polling;
 mod prctl;

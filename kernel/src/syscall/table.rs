@@ -2,8 +2,8 @@
 //! compiled. What is in no list answers `ENOSYS`. docs/syscalls.md is generated from these lists.
 
 use super::{
-    attributes, credentials, descriptors, event, files, futex, futex2, memory, mounts, names,
-    polling, prctl, process, rseq, scheduling, signals, sockets, system, sysv, time,
+    attributes, credentials, descriptors, event, files, futex, futex2, memory, mounts, mqueue,
+    names, polling, prctl, process, rseq, scheduling, signals, sockets, system, sysv, time,
 };
 use abi::Result;
 
@@ -26,6 +26,7 @@ const AREAS: &[Calls] = &[
     futex2::CALLS,
     memory::CALLS,
     mounts::CALLS,
+    mqueue::CALLS,
     names::CALLS,
     polling::CALLS,
     prctl::CALLS,

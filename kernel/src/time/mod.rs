@@ -22,7 +22,9 @@ mod posix_timer;
 mod sleep;
 
 pub use adjust::{Timex, adjust, set_realtime};
-pub use clock::{Instant, Timespec, init, monotonic, realtime, set_timezone, timezone};
+pub use clock::{
+    Instant, Timespec, init, monotonic, realtime, realtime_to_monotonic, set_timezone, timezone,
+};
 pub use clock_id::{ClockId, CpuClock};
 pub use core::time::Duration;
 pub use hrtimer::{Timer, TimerCallback, check_reprogram, start_tick, timer_interrupt};

@@ -36,6 +36,7 @@ pub fn commit(task: &Arc<Task>, program: Program, image: Image, outcome: Outcome
     process.signals.posix_timers.clear();
     task.signals.exec_reset();
     process.signals.end_exec();
+    process.programs_run.fetch_add(1, Relaxed);
     process.exit_signal.store(Signal::SIGCHLD.0, Relaxed);
 
     task.set_name(&program.name);

@@ -13,6 +13,8 @@ pub mod code {
     pub const SI_KERNEL: i32 = 0x80;
     /// A POSIX timer.
     pub const SI_TIMER: i32 = -2;
+    /// A message came to an empty queue (`mq_notify(2)`).
+    pub const SI_MESGQ: i32 = -3;
     /// `tkill(2)`, `tgkill(2)`.
     pub const SI_TKILL: i32 = -6;
 }
@@ -62,6 +64,13 @@ impl SigInfo {
         let task = sched::current();
         let uid = task.credentials.get(&crate::sync::rcu::read()).uid;
         SigInfo::with_sender(signal, code, task.process.pid, uid.0)
+    }
+
+    /// A message that the current process sent (`mq_notify(2)`), with the value that was registered.
+    pub fn message_queue(signal: Signal, value: u64) -> SigInfo {
+        let mut info = SigInfo::from_current(signal, code::SI_MESGQ);
+        info.payload[1] = value;
+        info
     }
 
     /// A fault at `addr`.

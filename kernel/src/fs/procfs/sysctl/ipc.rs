@@ -1,8 +1,9 @@
-//! The limits of System V IPC (`sysvipc(7)`).
+//! The limits of System V IPC and POSIX message queues (`sysvipc(7)`, `mq_overview(7)`).
 
 use super::{Value, variable};
 use crate::ipc::{
     ids::INDICES,
+    mqueue,
     namespace::{self, Limit},
     shm,
 };
@@ -19,8 +20,36 @@ const COUNTS: RangeInclusive<i64> = 0..=INDICES as i64;
 const INTS: RangeInclusive<i64> = 0..=i32::MAX as i64;
 const ANY_INTS: RangeInclusive<i64> = i32::MIN as i64..=i32::MAX as i64;
 
+/// What a message may be long, at least.
+const LEAST_SIZE: i64 = 128;
+
 /// The rows.
 pub const VALUES: &[Value] = &[
+    variable(
+        "fs/mqueue/msg_default",
+        || show(&mqueue::limits().msg_default),
+        |text| set(&mqueue::limits().msg_default, text, 1..=mqueue::HARD_MESSAGES),
+    ),
+    variable(
+        "fs/mqueue/msg_max",
+        || show(&mqueue::limits().msg_max),
+        |text| set(&mqueue::limits().msg_max, text, 1..=mqueue::HARD_MESSAGES),
+    ),
+    variable(
+        "fs/mqueue/msgsize_default",
+        || show(&mqueue::limits().msgsize_default),
+        |text| set(&mqueue::limits().msgsize_default, text, LEAST_SIZE..=mqueue::HARD_SIZE),
+    ),
+    variable(
+        "fs/mqueue/msgsize_max",
+        || show(&mqueue::limits().msgsize_max),
+        |text| set(&mqueue::limits().msgsize_max, text, LEAST_SIZE..=mqueue::HARD_SIZE),
+    ),
+    variable(
+        "fs/mqueue/queues_max",
+        || show(&mqueue::limits().queues_max),
+        |text| set(&mqueue::limits().queues_max, text, ANY_INTS),
+    ),
     variable(
         "kernel/msgmax",
         || show(&namespace::current().msg_max),

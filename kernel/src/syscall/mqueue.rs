@@ -1,0 +1,148 @@
+//! POSIX message queues.
+
+use super::table::calls;
+use crate::{
+    fs::{FdTable, File, FileMode, OpenFlags, fd_table::FileDesc},
+    ipc::mqueue::{self, Event},
+    mm::{UserAddr, user},
+    process::signal::Signal,
+    sched,
+    time::{self, Instant, Timespec},
+};
+use abi::{Errno, Result, mqueue::MqAttr};
+use alloc::{sync::Arc, vec::Vec};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+calls! {
+    mq_open => mq_open;
+    mq_unlink => mq_unlink;
+    mq_timedsend => mq_timedsend;
+    mq_timedreceive => mq_timedreceive;
+    mq_notify => mq_notify;
+    mq_getsetattr => mq_getsetattr;
+}
+
+const SIGEV_SIGNAL: i32 = 0;
+const SIGEV_NONE: i32 = 1;
+const SIGEV_THREAD: i32 = 2;
+
+/// `struct sigevent`, as far as it is read.
+#[repr(C)]
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable)]
+struct Sigevent {
+    value: u64,
+    signal: i32,
+    notify: i32,
+    pad: [u64; 6],
+}
+
+/// The open file of a descriptor; `EBADF`.
+fn file_of(fd: usize) -> Result<Arc<File>> {
+    let task = sched::current();
+    let files = task.files.borrow();
+    files.get(fd as i32).map(|file| Arc::clone(&file))
+}
+
+/// A name without its slash; `ENOENT` when empty.
+fn read_name(addr: usize) -> Result<Vec<u8>> {
+    let name = user::read_path(UserAddr(addr))?;
+    if name.is_empty() { Err(Errno::ENOENT) } else { Ok(name) }
+}
+
+/// `mq_open(2)`.
+fn mq_open(args: &[usize; 6]) -> Result<usize> {
+    let &[name, flags, mode, attributes, ..] = args;
+    let size = match attributes {
+        0 => None,
+        addr => {
+            let attributes: MqAttr = user::read(UserAddr(addr))?;
+            Some((attributes.maxmsg, attributes.msgsize))
+        }
+    };
+    let name = read_name(name)?;
+    let flags = OpenFlags::from_bits_truncate(flags as u32);
+    let task = sched::current();
+    let files: &FdTable = &task.files.borrow();
+    let reserved = files.reserve(0)?;
+    let file = mqueue::open(&name, flags, FileMode::from_raw(mode as u32), size)?;
+    let FileDesc(fd) = reserved.fill(file, true);
+    Ok(fd as usize)
+}
+
+/// `mq_unlink(2)`.
+fn mq_unlink(args: &[usize; 6]) -> Result<usize> {
+    mqueue::unlink(&read_name(args[0])?).map(|()| 0)
+}
+
+/// The instant of an absolute time on the wall clock; none: for ever.
+fn deadline(addr: usize) -> Result<Option<Instant>> {
+    if addr == 0 {
+        return Ok(None);
+    }
+    let at: Timespec = user::read(UserAddr(addr))?;
+    at.to_duration()?;
+    Ok(Some(time::realtime_to_monotonic(at)))
+}
+
+/// `mq_timedsend(2)`.
+fn mq_timedsend(args: &[usize; 6]) -> Result<usize> {
+    let &[fd, text, length, priority, timeout, _] = args;
+    let deadline = deadline(timeout)?;
+    let priority = priority as u32;
+    mqueue::check_priority(priority)?;
+    mqueue::send(&*file_of(fd)?, UserAddr(text), length, priority, deadline).map(|()| 0)
+}
+
+/// `mq_timedreceive(2)`.
+fn mq_timedreceive(args: &[usize; 6]) -> Result<usize> {
+    let &[fd, text, room, priority, timeout, _] = args;
+    let deadline = deadline(timeout)?;
+    let message = mqueue::receive(&*file_of(fd)?, room, deadline)?;
+    if priority != 0 {
+        user::write(UserAddr(priority), &message.priority)?;
+    }
+    user::copy_to_user(UserAddr(text), &message.text)?;
+    Ok(message.text.len())
+}
+
+/// `mq_notify(2)`.
+fn mq_notify(args: &[usize; 6]) -> Result<usize> {
+    let &[fd, event, ..] = args;
+    let event = match event {
+        0 => None,
+        addr => Some(event_of(user::read(UserAddr(addr))?)?),
+    };
+    mqueue::notify(&*file_of(fd)?, event).map(|()| 0)
+}
+
+fn event_of(event: Sigevent) -> Result<Event> {
+    match event.notify {
+        SIGEV_NONE => Ok(Event::Nothing),
+        SIGEV_SIGNAL => {
+            let number = usize::try_from(event.signal).map_err(|_| Errno::EINVAL)?;
+            let signal = Signal::new(number);
+            // Zero is no signal, and is let through.
+            if signal.is_none() && number != 0 {
+                return Err(Errno::EINVAL);
+            }
+            Ok(Event::Signal(signal, event.value))
+        }
+        SIGEV_THREAD => Err(mqueue::refuse_thread(UserAddr(event.value as usize), event.signal)),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// `mq_getsetattr(2)`.
+fn mq_getsetattr(args: &[usize; 6]) -> Result<usize> {
+    let &[fd, new, old, ..] = args;
+    let new: Option<MqAttr> = match new {
+        0 => None,
+        addr => Some(user::read(UserAddr(addr))?),
+    };
+    mqueue::check_attributes(new.as_ref())?;
+    let attributes = mqueue::attributes(&*file_of(fd)?, new.as_ref())?;
+    if old != 0 {
+        user::write(UserAddr(old), &attributes)?;
+    }
+    Ok(0)
+}
