@@ -1,6 +1,10 @@
 //! Measures NOS against Linux: the same virtual machine, the same files, the same programs.
 //!
 //! * [`results`]: the model that a run fills, and that is reported and compared
+//! * [`suites`]: what is run, and how its figures are read
+//! * [`plan`]: which of it is run where and how often; rounds, A B A B
+//! * [`guest`]: many commands in one boot, and on after a crash
+//! * [`packages`]: the programs, from Debian
 //! * [`machine`]: what the figures were measured on
 //! * [`boot`]: start and size of the kernels
 //! * [`growth`]: costs as things become many
@@ -12,6 +16,10 @@
 pub mod boot;
 pub mod compare;
 pub mod growth;
+pub mod guest;
 pub mod machine;
+pub mod packages;
+pub mod plan;
 pub mod report;
 pub mod results;
+pub mod suites;

@@ -19,7 +19,7 @@ const FASTEST: &str = "init_on_alloc=0 apparmor=0 audit=0";
 const QUIET: &str = "cryptomgr.notests";
 
 /// A kernel as it is started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum System {
     /// Ours.
     Nos,

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use bench::compare::Comparison;
+use bench::machine::System;
+use bench::plan::{self, Plan};
 use bench::report::history::{self, History};
 use bench::report::{Headlines, html, markdown};
-use bench::results::{Report, SCHEMA, Settings};
+use bench::results::{Figure, Report, SCHEMA, Settings};
 use bench::{boot, growth, machine};
 use clap::Parser;
 use xtask::error::AtPath;
@@ -27,6 +29,18 @@ struct Cli {
     /// The rounds of wall-clock figures; by default 5, or 1 with --quick.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
+    /// The only rows: names, or names with parameters, with `*` for anything, separated by commas.
+    #[arg(long, value_name = "PATTERN")]
+    only: Option<String>,
+    /// The only suite; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    suite: Vec<String>,
+    /// What is counted; both by default.
+    #[arg(long, value_enum)]
+    figure: Option<Figure>,
+    /// Count instructions twice and say how far the two are apart; always done without --quick.
+    #[arg(long)]
+    verify_icount: bool,
     /// Measure Linux with its stock command line as well.
     #[arg(long)]
     stock: bool,
@@ -46,6 +60,13 @@ struct Cli {
     /// instructions anywhere, and says where.
     #[arg(long, value_names = ["OLD", "NEW"], num_args = 1..=2)]
     compare: Vec<PathBuf>,
+}
+
+impl Cli {
+    /// Whether only some of the programs were asked for.
+    fn is_narrowed(&self) -> bool {
+        self.only.is_some() || !self.suite.is_empty()
+    }
 }
 
 fn main() -> ExitCode {
@@ -82,19 +103,36 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     if !cli.no_build {
         xtask::build::build(xtask::build::Profile::Kernel)?;
     }
+    let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let git = machine::commit()?;
+    let name = name(&date, &git, cli.quick);
+    let mut systems = vec![System::Linux, System::Nos];
+    if cli.stock {
+        systems.push(System::StockLinux);
+    }
+    let plan = Plan {
+        settings: settings.clone(),
+        suites: cli.suite.clone(),
+        only: cli.only.clone(),
+        figures: cli.figure.map_or(vec![Figure::Instructions, Figure::WallClock], |one| vec![one]),
+        systems,
+        verify: cli.verify_icount || !cli.quick,
+        raw: paths::target()?.join("bench").join(&name),
+    };
     let report = Report {
         schema: SCHEMA,
         machine: machine::describe(cli.stock)?,
-        date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-        git: machine::commit()?,
+        date,
+        git,
         boot: boot::measure(settings.rounds)?,
         settings,
-        rows: Vec::new(),
-        growth: if cli.quick { Vec::new() } else { growth::measure()? },
+        rows: plan::measure(&plan)?,
+        growth: if cli.quick || cli.is_narrowed() { Vec::new() } else { growth::measure()? },
         kernel: Vec::new(),
     };
-    let file = paths::created(cli.output.clone())?.join(file_name(&report));
+    let file = paths::created(cli.output.clone())?.join(format!("{name}.json"));
     report.write(&file)?;
+    eprintln!("all that the programs printed: {}", plan.raw.display());
     eprintln!("results: {}", file.display());
     for removed in history::prune(&cli.output)? {
         eprintln!(
@@ -147,9 +185,9 @@ fn newest(results: &Path) -> anyhow::Result<Report> {
     Ok(newest)
 }
 
-/// `2026-01-31-0123456.json`, so that names sort by date.
-fn file_name(report: &Report) -> String {
-    let day = report.date.split('T').next().unwrap_or_default();
-    let quick = if report.settings.quick { "-quick" } else { "" };
-    format!("{day}-{}{quick}.json", report.git.trim_end_matches('+'))
+/// `2026-01-31-0123456`: names sort by date.
+fn name(date: &str, git: &str, quick: bool) -> String {
+    let day = date.split('T').next().unwrap_or_default();
+    let quick = if quick { "-quick" } else { "" };
+    format!("{day}-{}{quick}", git.trim_end_matches('+'))
 }

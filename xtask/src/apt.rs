@@ -16,20 +16,42 @@ const DEFAULT_MIRROR: &str = "http://deb.debian.org/debian";
 const BINARY_SUITES: [&str; 2] = ["bookworm", "bookworm-backports"];
 const SOURCE_SUITES: [&str; 2] = ["trixie", "bookworm"];
 
-/// The private apt set-up.
+/// A private apt set-up.
 pub struct Apt {
     folder: PathBuf,
 }
 
+/// One version of a binary package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The packages it depends on: of alternatives, the first.
+    pub dependencies: Vec<String>,
+}
+
 impl Apt {
-    /// Opens the set-up in the cache, making it and fetching the package lists if need be.
+    /// Opens the set-up for what NOS is built from and compared with, making it and fetching the package lists
+    /// if need be.
     pub fn open() -> Result<Self> {
-        let folder = paths::created(paths::cache()?.join("apt"))?;
+        Self::with_sources("apt", &source_list(&mirror()))
+    }
+
+    /// The same for the binary packages of one whole suite.
+    pub fn suite(suite: &str, components: &str) -> Result<Self> {
+        let sources = format!("deb [signed-by={KEYRING}] {} {suite} {components}\n", mirror());
+        Self::with_sources(&format!("apt-{suite}"), &sources)
+    }
+
+    fn with_sources(name: &str, wanted: &str) -> Result<Self> {
+        let folder = paths::created(paths::cache()?.join(name))?;
+        let _lock = paths::lock(&folder)?;
         for part in ["lists/partial", "cache/archives/partial"] {
             paths::created(folder.join(part))?;
         }
         let apt = Self { folder };
-        let wanted = source_list(&mirror());
         let list = apt.folder.join("sources.list");
         let stamp = apt.folder.join("lists/fetched");
         if fs::read_to_string(&list).unwrap_or_default() != wanted {
@@ -56,6 +78,29 @@ impl Apt {
         newest_stanza(&listing)
             .map(dependencies)
             .ok_or_else(|| missing(package, "the configured suites do not have it"))
+    }
+
+    /// The newest versions of binary packages; those that the suites do not have are left out.
+    pub fn newest(&self, packages: &[String]) -> Result<Vec<Package>> {
+        // One that is missing makes apt-cache fail after it has shown the others.
+        let output = self
+            .command("apt-cache")
+            .arg("show")
+            .args(packages)
+            .output()
+            .map_err(|source| Error::Start { program: "apt-cache".into(), source })?;
+        let listing = String::from_utf8_lossy(&output.stdout);
+        let mut found: Vec<Package> = Vec::new();
+        for package in listing.split("\n\n").filter_map(package_of) {
+            match found.iter_mut().find(|other| other.name == package.name) {
+                Some(other) if version_key(&other.version) < version_key(&package.version) => {
+                    *other = package;
+                }
+                Some(_) => {}
+                None => found.push(package),
+            }
+        }
+        Ok(found)
     }
 
     /// Downloads a binary package and unpacks it into `to`.
@@ -181,9 +226,24 @@ fn version_key(version: &str) -> Vec<u64> {
         .collect()
 }
 
+fn package_of(stanza: &str) -> Option<Package> {
+    let field = |key: &str| stanza.lines().find_map(|line| line.strip_prefix(key));
+    Some(Package {
+        name: field("Package: ")?.into(),
+        version: field("Version: ")?.into(),
+        dependencies: dependencies(stanza),
+    })
+}
+
 fn dependencies(stanza: &str) -> Vec<String> {
-    let line = stanza.lines().find_map(|line| line.strip_prefix("Depends: ")).unwrap_or("");
-    line.split(',').filter_map(|entry| entry.split_whitespace().next()).map(Into::into).collect()
+    let lines = stanza.lines().filter_map(|line| {
+        line.strip_prefix("Depends: ").or_else(|| line.strip_prefix("Pre-Depends: "))
+    });
+    lines
+        .flat_map(|line| line.split(','))
+        .filter_map(|entry| entry.split_whitespace().next())
+        .map(|name| name.split(':').next().unwrap_or(name).to_owned())
+        .collect()
 }
 
 fn only_file(folder: &Path, extension: &str) -> Option<PathBuf> {
@@ -212,5 +272,14 @@ mod tests {
         let listing = "Package: l\nVersion: 6.1.9-1\nDepends: l-6.1.0-9-cloud (= 6.1.9-1)\n\n\
                        Package: l\nVersion: 6.12.5-1~bpo\nDepends: l-6.12.5-cloud (= 6.12.5-1~bpo)\n";
         assert_eq!(dependencies(newest_stanza(listing).unwrap()), ["l-6.12.5-cloud"]);
+    }
+
+    #[test]
+    fn a_stanza_names_its_package_and_what_it_needs() {
+        let stanza = "Package: p\nVersion: 1-2\nPre-Depends: libc6 (>= 2)\n\
+                      Depends: a | b, python3:any (>= 3), c\n";
+        let package = package_of(stanza).unwrap();
+        assert_eq!((package.name.as_str(), package.version.as_str()), ("p", "1-2"));
+        assert_eq!(package.dependencies, ["libc6", "a", "python3", "c"]);
     }
 }

@@ -8,12 +8,14 @@
 //! * [`vm`], [`iso`]: running
 //! * [`test`]: all tests
 //! * [`syscalls`]: the generated page about system calls
+//! * [`fairness`]: no special cases for benchmarks
 //! * [`error`], [`paths`], [`process`], [`progress`]: what they share
 
 pub mod apt;
 pub mod build;
 pub mod cpio;
 pub mod error;
+pub mod fairness;
 pub mod initrd;
 pub mod iso;
 pub mod linux;

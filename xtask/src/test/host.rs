@@ -23,12 +23,19 @@ pub fn check() -> Result<Vec<Case>> {
         Ok(()) => Verdict::Passed,
         Err(error) => Verdict::Failed(error.to_string()),
     };
+    let named = crate::fairness::findings()?;
+    let fair = if named.is_empty() {
+        Verdict::Passed
+    } else {
+        Verdict::Failed(format!("benchmarks are named: {}", named.join(", ")))
+    };
     Ok(vec![
         whole("check/format", &mut format)?,
         whole("check/lint", &mut lint)?,
         whole("check/lint-kernel", &mut lint_kernel)?,
         whole("check/lint-loader", &mut lint_loader)?,
         Case::new("check/generated-pages", pages),
+        Case::new("check/fairness", fair),
     ])
 }
 

@@ -127,7 +127,7 @@ pub fn check() -> Result<i32> {
 }
 
 /// Whether one of the comma-separated patterns, in which `*` stands for anything, matches `name`.
-fn matches(patterns: &str, name: &str) -> bool {
+pub fn matches(patterns: &str, name: &str) -> bool {
     patterns.split(',').any(|pattern| matches_one(pattern, name))
 }
 
