@@ -6,7 +6,7 @@ use crate::{
         FdTable, File, OpenFlags,
         event::{
             eventfd, signalfd,
-            timerfd::{self, Setting, TimerClock},
+            timerfd::{self, Setting, TimerClock, TimerMode},
         },
         pipe,
     },
@@ -152,14 +152,20 @@ fn timerfd_create(args: &[usize; 6]) -> Result<usize> {
 fn timerfd_settime(args: &[usize; 6]) -> Result<usize> {
     /// `TFD_TIMER_ABSTIME`.
     const ABSOLUTE: usize = 1;
-    if args[1] & !ABSOLUTE != 0 {
-        return Err(Errno::EINVAL);
-    }
+    /// `TFD_TIMER_CANCEL_ON_SET`.
+    const CANCEL_ON_SET: usize = 2;
+    let mode = match args[1] as u32 as usize {
+        // Without a time on the clock there is nothing to cancel.
+        0 | CANCEL_ON_SET => TimerMode::Relative,
+        ABSOLUTE => TimerMode::Absolute,
+        flags if flags == ABSOLUTE | CANCEL_ON_SET => TimerMode::CancelOnSet,
+        _ => return Err(Errno::EINVAL),
+    };
     let setting = user::read::<Itimerspec>(UserAddr(args[2]))?.to_setting()?;
     let current = sched::current();
     let files = current.files.borrow();
     let file = files.get(args[0] as i32)?;
-    let old = timerfd::of_file(&file)?.set(setting, args[1] & ABSOLUTE != 0);
+    let old = timerfd::of_file(&file)?.set(setting, mode)?;
     if args[3] != 0 {
         user::write(UserAddr(args[3]), &Itimerspec::from_setting(old))?;
     }

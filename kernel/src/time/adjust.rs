@@ -5,6 +5,7 @@ use super::{
     clock::{SECOND, WALL, update_wall},
     monotonic,
     sleep::wall_clock_was_set,
+    wall_watch::{self, WallChange},
 };
 use crate::sync::{SpinLock, class};
 use abi::{Errno, Result};
@@ -65,6 +66,7 @@ mod mode {
     pub const OFFSET_READONLY: u32 = 0x2000;
 }
 
+const STA_PLL: i32 = 0x1;
 const STA_UNSYNC: i32 = 0x40;
 const STA_NANO: i32 = 0x2000;
 /// Status bits that user space cannot set.
@@ -108,19 +110,43 @@ pub fn set_realtime(wall: Timespec) -> Result<()> {
         return Err(Errno::EINVAL);
     }
     update_wall(|clock| clock.rebase(now, wall.to_nanos()));
-    wall_clock_was_set();
+    was_set();
     Ok(())
 }
 
-/// `adjtimex(2)`; the clock's state. The caller has checked the privilege for any mode but reading. Slewing by
-/// `ADJ_OFFSET` and `ADJ_OFFSET_SINGLESHOT` is not there: `EINVAL`.
+/// What a clock that was just set means for those who wait for it.
+fn was_set() {
+    wall_clock_was_set();
+    wall_watch::tell(WallChange::Set);
+}
+
+/// `adjtime(3)`: slews from now on by `micros` (`None`: asks only); the microseconds that were left to slew.
+fn slew(micros: Option<i64>) -> i64 {
+    let now = monotonic().0;
+    let left = match micros {
+        None => WALL.read().slew_left(now),
+        Some(micros) => update_wall(|clock| {
+            let left = clock.slew_left(now);
+            clock.set_slew(now, micros.saturating_mul(1000));
+            left
+        }),
+    };
+    if micros.is_some() {
+        wall_watch::tell(WallChange::Steered);
+    }
+    left / 1000
+}
+
+/// `adjtimex(2)`; the clock's state. The caller has checked the privilege for any mode but reading. The loop that
+/// `ADJ_OFFSET` with `STA_PLL` feeds is not there: `EINVAL`.
 pub fn adjust(timex: &mut Timex) -> Result<i32> {
     let modes = timex.modes;
+    let mut offset = 0;
     if modes & mode::ADJTIME != 0 {
-        // adjtime(3): only asking what is left to slew, which is nothing.
-        if modes & mode::OFFSET_READONLY == 0 {
+        if modes & mode::OFFSET == 0 {
             return Err(Errno::EINVAL);
         }
+        offset = slew((modes & mode::OFFSET_READONLY == 0).then_some(timex.offset));
     } else {
         check(timex)?;
         apply(timex)?;
@@ -132,6 +158,7 @@ pub fn adjust(timex: &mut Timex) -> Result<i32> {
     let nanoseconds = discipline.status & STA_NANO != 0;
     *timex = Timex {
         modes,
+        offset,
         freq: discipline.freq,
         maxerror: discipline.maxerror,
         esterror: discipline.esterror,
@@ -151,7 +178,9 @@ pub fn adjust(timex: &mut Timex) -> Result<i32> {
 fn check(timex: &Timex) -> Result<()> {
     let modes = timex.modes;
     let tick_ok = (NOMINAL_TICK * 9 / 10..=NOMINAL_TICK * 11 / 10).contains(&timex.tick);
-    if modes & mode::OFFSET != 0 || (modes & mode::TICK != 0 && !tick_ok) {
+    // Without the loop Linux ignores the offset, too.
+    let status = if modes & mode::STATUS != 0 { timex.status } else { DISCIPLINE.lock().status };
+    if modes & mode::OFFSET != 0 && status & STA_PLL != 0 || (modes & mode::TICK != 0 && !tick_ok) {
         return Err(Errno::EINVAL);
     }
     if modes & mode::SETOFFSET != 0 {
@@ -178,7 +207,7 @@ fn apply(timex: &Timex) -> Result<()> {
             clock.rebase(now, wall);
             Ok(())
         })?;
-        wall_clock_was_set();
+        was_set();
     }
     let mut discipline = DISCIPLINE.lock();
     if modes & mode::STATUS != 0 {
@@ -213,15 +242,21 @@ fn apply(timex: &Timex) -> Result<()> {
         + (i128::from(discipline.tick - NOMINAL_TICK) << 32) / i128::from(NOMINAL_TICK);
     let rate = i64::try_from(rate).unwrap_or(0);
     let now = monotonic().0;
-    update_wall(|clock| {
-        if clock.rate != rate {
-            let wall = clock.at(now);
-            clock.rebase(now, wall);
+    let (steered, moved) = update_wall(|clock| {
+        let steered = clock.rate != rate;
+        if steered {
+            clock.go_on(now);
             clock.rate = rate;
         }
-        if let Some(tai) = tai {
-            clock.tai_offset = tai;
-        }
+        let moved = tai.is_some_and(|tai| tai != clock.tai_offset);
+        clock.tai_offset = tai.unwrap_or(clock.tai_offset);
+        (steered, moved)
     });
+    drop(discipline);
+    if moved {
+        was_set();
+    } else if steered {
+        wall_watch::tell(WallChange::Steered);
+    }
     Ok(())
 }

@@ -63,6 +63,8 @@ pub(super) struct WallClock {
     pub wall_high: i64,
     /// How much faster the wall clock runs, in parts per 2^32 (`ADJ_FREQUENCY`, `ADJ_TICK`).
     pub rate: i64,
+    /// Nanoseconds that are to be slewed from `base` on (`adjtime(3)`).
+    slew: i64,
     /// International Atomic Time less UTC, in seconds.
     pub tai_offset: i64,
     /// The time zone that `settimeofday(2)` set, as the vDSO has it: kept for those who ask, used for nothing.
@@ -74,10 +76,27 @@ impl WallClock {
     pub fn at(&self, now: u64) -> i128 {
         let wall = i128::from(self.wall_high) << 64 | i128::from(self.wall_low);
         let passed = now.wrapping_sub(self.base).cast_signed();
-        wall + i128::from(vdso::clock::steered(passed, self.rate))
+        wall + i128::from(vdso::clock::steered(passed, self.rate, self.slew))
     }
-    /// Begins anew at `now` with the wall-clock time given.
+    /// Nanoseconds that are still to be slewed at `now`.
+    pub fn slew_left(&self, now: u64) -> i64 {
+        let passed = now.wrapping_sub(self.base).cast_signed();
+        self.slew - vdso::clock::slewed(passed, self.slew)
+    }
+    /// Goes on at `now` as it is, to be changed from there.
+    pub fn go_on(&mut self, now: u64) {
+        let slew = self.slew_left(now);
+        self.rebase(now, self.at(now));
+        self.slew = slew;
+    }
+    /// Slews by so many nanoseconds from `now` on.
+    pub fn set_slew(&mut self, now: u64, slew: i64) {
+        self.go_on(now);
+        self.slew = slew;
+    }
+    /// Begins anew at `now` with the wall-clock time given; what was to be slewed is forgotten.
     pub fn rebase(&mut self, now: u64, wall: i128) {
+        self.slew = 0;
         self.base = now;
         // The low and the high 64 bits.
         self.wall_low = wall as u64;
@@ -89,7 +108,9 @@ impl WallClock {
         // The rate is at most a tenth, so one correction is exact to its square: a second round makes it so to nanoseconds.
         let mut passed = ahead;
         for _ in 0..3 {
-            passed = ahead - ((passed * i128::from(self.rate)) >> 32);
+            let by_rate = (passed * i128::from(self.rate)) >> 32;
+            let near = i64::try_from(passed).unwrap_or(i64::MAX);
+            passed = ahead - by_rate - i128::from(vdso::clock::slewed(near, self.slew));
         }
         u64::try_from((i128::from(self.base) + passed).max(0)).unwrap_or(u64::MAX)
     }
@@ -117,6 +138,7 @@ fn publish(clock: &WallClock) {
         wall_seconds: wall.tv_sec,
         wall_nanos: wall.tv_nsec.cast_unsigned(),
         rate: clock.rate,
+        slew: clock.slew,
         tai_offset: clock.tai_offset,
         timezone: clock.timezone,
     });

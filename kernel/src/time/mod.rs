@@ -6,6 +6,7 @@
 //! | [`adjust`] | setting and steering the wall clock (`settimeofday(2)`, `adjtimex(2)`) |
 //! | [`clock_id`] | every clock that user space can name, CPU-time clocks included |
 //! | [`hrtimer`] | per-CPU timers on a timing wheel, the tick, the timer's interrupt |
+//! | [`wall_watch`] | who is told when the wall clock changes |
 //! | [`sleep`] | `nanosleep(2)`, `clock_nanosleep(2)` and their restart |
 //! | [`posix_timer`] | `timer_create(2)` and its family |
 //!
@@ -20,6 +21,7 @@ mod clock_id;
 mod hrtimer;
 mod posix_timer;
 mod sleep;
+mod wall_watch;
 
 pub use adjust::{Timex, adjust, set_realtime};
 pub use clock::{
@@ -30,3 +32,4 @@ pub use core::time::Duration;
 pub use hrtimer::{Timer, TimerCallback, check_reprogram, start_tick, timer_interrupt};
 pub use posix_timer::{Notify, PosixTimers, TimerValue};
 pub use sleep::{check_sleep_clock, sleep_until, sleep_until_clock};
+pub use wall_watch::{WallChange, WallWatcher, unwatch, watch};

@@ -2,13 +2,16 @@
 //!
 //! A timer's signal is queued once; expiries until it is taken count as overruns, which travel with the signal when it is taken
 //! ([`PosixTimers::taken`]). A timer on CPU time looks at what was used no sooner than all CPUs could have used what is left.
-//! A timer set to a wall-clock time keeps its instant when the clock is set afterwards.
+//! A timer set to a wall-clock time follows the clock when that is set or steered.
 //!
 //! Locks: the table (`POSIX_TIMERS`), then a timer's state (`POSIX_TIMER_STATE`). Signals are sent with neither held, and timers are
 //! dropped with neither held, since that waits for their callback.
 
 use super::{
-    ClockId, Instant, Timer, TimerCallback, Timespec, clock::realtime_to_monotonic, monotonic,
+    ClockId, Instant, Timer, TimerCallback, Timespec,
+    clock::realtime_to_monotonic,
+    monotonic,
+    wall_watch::{self, WallChange, WallWatcher},
 };
 use crate::{
     process::{
@@ -51,12 +54,12 @@ pub struct TimerValue {
 pub struct PosixTimers(IrqSpinLock<Table>);
 
 struct Table {
-    timers: BTreeMap<i32, PosixTimer>,
+    timers: BTreeMap<i32, Arc<PosixTimer>>,
     next_id: i32,
 }
 
 struct PosixTimer {
-    timer: Arc<Timer>,
+    timer: Timer,
     core: Arc<Core>,
 }
 
@@ -73,6 +76,8 @@ struct Core {
 struct State {
     /// When it expires, in nanoseconds of CPU time or on the monotonic clock; zero: disarmed.
     expires: u64,
+    /// When it expires on its clock, the wall clock, which it follows.
+    wall: Option<i128>,
     interval: u64,
     /// Its signal was sent and not yet taken.
     queued: bool,
@@ -126,46 +131,49 @@ impl PosixTimers {
             process: Arc::downgrade(process),
             state: IrqSpinLock::new(&class::POSIX_TIMER_STATE, State::default()),
         });
-        let timer = Arc::new(Timer::new(core.clone()));
-        self.0.lock().timers.insert(id, PosixTimer { timer, core });
+        let timer = Arc::new(PosixTimer { timer: Timer::new(core.clone()), core });
+        self.0.lock().timers.insert(id, timer);
         Ok(id)
     }
 
     /// `timer_settime(2)`: the setting before.
     pub fn set(&self, id: i32, new: TimerValue, absolute: bool) -> Result<TimerValue> {
-        let (timer, core) = self.find(id)?;
-        timer.cancel();
+        let timer = self.find(id)?;
+        let core = &timer.core;
+        timer.timer.cancel();
         let now = core.base_now()?;
+        let wall =
+            (absolute && new.value != 0 && core.clock.is_wall()).then(|| i128::from(new.value));
+        if wall.is_some() {
+            wall_watch::watch(&timer);
+        } else {
+            wall_watch::unwatch(&*timer);
+        }
         let expires = match (new.value, absolute) {
             (0, _) => 0,
             (value, false) => now.saturating_add(value),
-            (value, true) if core.clock.is_wall() => {
-                realtime_to_monotonic(Timespec::from_nanos(i128::from(value))).0.max(1)
-            }
+            (_, true) if wall.is_some() => core.instant_of(wall),
             (value, true) => value,
         };
         let mut state = core.state.lock();
         let old = state.left(now);
-        *state = State { expires, interval: new.interval, ..State::default() };
-        drop(state);
-        if expires != 0 && !matches!(core.notify, Notify::Nothing) {
-            timer.arm(core.next_look(expires, now));
-        }
+        *state = State { expires, wall, interval: new.interval, ..State::default() };
+        timer.arm(&state, now);
         Ok(old)
     }
 
     /// `timer_gettime(2)`.
     pub fn get(&self, id: i32) -> Result<TimerValue> {
-        let (_, core) = self.find(id)?;
-        let now = core.base_now()?;
-        let value = core.state.lock().left(now);
+        let timer = self.find(id)?;
+        let now = timer.core.base_now()?;
+        let value = timer.core.state.lock().left(now);
         Ok(value)
     }
 
     /// `timer_getoverrun(2)`.
     pub fn overrun(&self, id: i32) -> Result<i32> {
-        let (_, core) = self.find(id)?;
-        let reported = core.state.lock().reported;
+        let timer = self.find(id)?;
+        let reported = timer.core.state.lock().reported;
         Ok(reported)
     }
 
@@ -196,16 +204,43 @@ impl PosixTimers {
         SigInfo::timer(info.signal, id, state.reported, info.payload[1])
     }
 
-    fn find(&self, id: i32) -> Result<(Arc<Timer>, Arc<Core>)> {
-        let table = self.0.lock();
-        let timer = table.timers.get(&id).ok_or(Errno::EINVAL)?;
-        Ok((timer.timer.clone(), timer.core.clone()))
+    fn find(&self, id: i32) -> Result<Arc<PosixTimer>> {
+        self.0.lock().timers.get(&id).cloned().ok_or(Errno::EINVAL)
     }
 }
 
 impl Default for PosixTimers {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl PosixTimer {
+    /// Arms the timer as its state, which is locked, says.
+    fn arm(&self, state: &State, now: u64) {
+        if state.expires != 0 && !matches!(self.core.notify, Notify::Nothing) {
+            self.timer.arm(self.core.next_look(state.expires, now));
+        }
+    }
+}
+
+impl WallWatcher for PosixTimer {
+    fn wall_clock_changed(&self, _change: WallChange) {
+        self.timer.cancel();
+        let mut state = self.core.state.lock();
+        if state.wall.is_some() {
+            state.expires = self.core.instant_of(state.wall);
+        }
+        // Who set it anew meanwhile has armed it, or not: it is armed as it is to be.
+        if let Ok(now) = self.core.base_now() {
+            self.arm(&state, now);
+        }
+    }
+}
+
+impl Drop for PosixTimer {
+    fn drop(&mut self) {
+        wall_watch::unwatch(self);
     }
 }
 
@@ -224,6 +259,13 @@ impl State {
 impl Core {
     fn is_cpu(&self) -> bool {
         matches!(self.clock, ClockId::ProcessCpu(..) | ClockId::ThreadCpu(..))
+    }
+
+    /// The instant at which the timer's clock, the wall clock, shows `wall`.
+    fn instant_of(&self, wall: Option<i128>) -> u64 {
+        let ahead = self.clock.now().unwrap_or(0) - ClockId::Realtime.now().unwrap_or(0);
+        let wall = Timespec::from_nanos(wall.unwrap_or(0) - ahead);
+        realtime_to_monotonic(wall).0.max(1)
     }
 
     /// Now, as `State::expires` counts.
@@ -293,9 +335,12 @@ impl TimerCallback for Core {
         let send = !(state.queued && pending);
         state.overruns = if send { periods - 1 } else { state.overruns.saturating_add(periods) };
         state.queued = true;
+        let forward = periods.saturating_mul(state.interval);
+        state.wall = state.wall.map(|wall| wall.saturating_add(i128::from(forward)));
         let next = match state.interval {
             0 => 0,
-            interval => state.expires.saturating_add(periods.saturating_mul(interval)),
+            _ if state.wall.is_some() => self.instant_of(state.wall),
+            _ => state.expires.saturating_add(forward),
         };
         state.expires = next;
         drop(state);

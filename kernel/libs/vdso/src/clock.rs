@@ -26,10 +26,21 @@ pub fn nanos_since_boot(counter: u64, base: u64, multiplier: u64) -> u64 {
     ((ticks * u128::from(multiplier)) >> SHIFT) as u64
 }
 
-/// How far the wall clock goes in `passed` nanoseconds of the monotonic clock.
+/// A slew goes on by one nanosecond in so many: 500 millionths, as on Linux.
+const SLEW_PERIOD: i64 = 2000;
+
+/// How far the wall clock goes in `passed` nanoseconds of the monotonic clock, at a rate and with a slew to be made.
 #[inline(always)]
-pub fn steered(passed: i64, rate: i64) -> i64 {
-    passed.wrapping_add(((i128::from(passed) * i128::from(rate)) >> 32) as i64)
+pub fn steered(passed: i64, rate: i64, slew: i64) -> i64 {
+    let run = passed.wrapping_add(((i128::from(passed) * i128::from(rate)) >> 32) as i64);
+    if slew == 0 { run } else { run.wrapping_add(slewed(passed, slew)) }
+}
+
+/// How much of `slew` is made `passed` nanoseconds after its start.
+#[inline(always)]
+pub fn slewed(passed: i64, slew: i64) -> i64 {
+    let most = if passed < 0 { 0 } else { passed / SLEW_PERIOD };
+    slew.clamp(-most, most)
 }
 
 impl Parameters {
@@ -45,7 +56,8 @@ impl Parameters {
     pub fn realtime(&self, counter: u64) -> Time {
         let now = nanos_since_boot(counter, self.counter_base, self.multiplier);
         let passed = now.wrapping_sub(self.wall_base).cast_signed();
-        let nanos = steered(passed, self.rate).wrapping_add(self.wall_nanos.cast_signed());
+        let nanos =
+            steered(passed, self.rate, self.slew).wrapping_add(self.wall_nanos.cast_signed());
         let second = SECOND.cast_signed();
         Time {
             seconds: self.wall_seconds.wrapping_add(nanos.div_euclid(second)),
@@ -73,6 +85,7 @@ mod tests {
         wall_seconds: 100,
         wall_nanos: 900_000_000,
         rate: 0,
+        slew: 0,
         tai_offset: 37,
         timezone: 0,
     };
@@ -108,5 +121,22 @@ mod tests {
         let slow = Parameters { rate: -rate, ..SET }.realtime(5 + 11 * SECOND);
         assert_eq!((fast.seconds, fast.nanos / 1_000_000), (110, 909));
         assert_eq!((slow.seconds, slow.nanos / 1_000_000), (110, 890));
+    }
+
+    #[test]
+    fn a_slew_is_made_little_by_little_and_ends() {
+        let base = 5 + SECOND;
+        for slew in [1_000_000, -1_000_000] {
+            let clock = Parameters { slew, ..SET };
+            let moved = |seconds: u64| {
+                let counter = base + seconds * SECOND;
+                let (with, without) = (clock.realtime(counter), SET.realtime(counter));
+                (with.seconds - without.seconds) * 1_000_000_000 + with.nanos - without.nanos
+            };
+            assert_eq!(moved(0), 0);
+            assert_eq!(moved(1), slew / 2);
+            assert_eq!(moved(2), slew);
+            assert_eq!(moved(100), slew);
+        }
     }
 }

@@ -20,6 +20,8 @@ pub struct Parameters {
     pub wall_nanos: u64,
     /// How much faster the wall clock runs, in parts per 2^32.
     pub rate: i64,
+    /// Nanoseconds by which it is moved besides, a little at a time, from that instant on (`adjtime(3)`).
+    pub slew: i64,
     /// International Atomic Time less UTC, in seconds.
     pub tai_offset: i64,
     /// The time zone that `settimeofday(2)` set: minutes west of Greenwich in the low half, `tz_dsttime` in the high half.
@@ -38,6 +40,7 @@ pub struct Data {
     wall_seconds: AtomicI64,
     wall_nanos: AtomicU64,
     rate: AtomicI64,
+    slew: AtomicI64,
     tai_offset: AtomicI64,
     timezone: AtomicU64,
 }
@@ -58,6 +61,7 @@ impl Data {
         self.wall_seconds.store(new.wall_seconds, Ordering::Relaxed);
         self.wall_nanos.store(new.wall_nanos, Ordering::Relaxed);
         self.rate.store(new.rate, Ordering::Relaxed);
+        self.slew.store(new.slew, Ordering::Relaxed);
         self.tai_offset.store(new.tai_offset, Ordering::Relaxed);
         self.timezone.store(new.timezone, Ordering::Relaxed);
         self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
@@ -99,6 +103,7 @@ impl Data {
             wall_seconds: self.wall_seconds.load(Ordering::Relaxed),
             wall_nanos: self.wall_nanos.load(Ordering::Relaxed),
             rate: self.rate.load(Ordering::Relaxed),
+            slew: self.slew.load(Ordering::Relaxed),
             tai_offset: self.tai_offset.load(Ordering::Relaxed),
             timezone: self.timezone.load(Ordering::Relaxed),
         }
@@ -133,6 +138,7 @@ mod tests {
             wall_seconds: n.cast_signed(),
             wall_nanos: n,
             rate: n.cast_signed(),
+            slew: n.cast_signed(),
             tai_offset: n.cast_signed(),
             timezone: n,
         };

@@ -4,7 +4,7 @@ use super::put_counter;
 use crate::{
     fs::{File, FileOps, IoSink, OpenFlags},
     sync::{IrqSpinLock, Once, PollEvents, PollTable, WaitQueue, class},
-    time::{self, Instant, Timer, TimerCallback},
+    time::{self, Instant, Timer, TimerCallback, Timespec, WallChange, WallWatcher},
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
@@ -27,10 +27,33 @@ pub struct Setting {
     pub interval: u64,
 }
 
+/// How a setting's value is meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimerMode {
+    /// From now on.
+    Relative,
+    /// A time on the timer's clock.
+    Absolute,
+    /// The same, and readers are told when that clock is set (`TFD_TIMER_CANCEL_ON_SET`).
+    CancelOnSet,
+}
+
+#[derive(Default)]
 struct State {
     deadline: Option<Instant>,
+    /// The wall-clock time, in nanoseconds, that the deadline stands for and follows.
+    wall: Option<u64>,
     interval: u64,
     expirations: u64,
+    /// Whether setting the clock cancels.
+    may_cancel: bool,
+    /// The clock was set, and no reader knows yet.
+    cancelled: bool,
+}
+
+/// The instant at which the wall clock shows `wall`.
+fn instant_of(wall: u64) -> Instant {
+    time::realtime_to_monotonic(Timespec::from_nanos(i128::from(wall)))
 }
 
 /// The part that the timer's callback reaches.
@@ -54,7 +77,10 @@ impl TimerCallback for Shared {
             Some(missed) => {
                 let periods = missed + 1;
                 state.expirations += periods;
-                Some(Instant(deadline.0.saturating_add(periods.saturating_mul(state.interval))))
+                let forward = periods.saturating_mul(state.interval);
+                state.wall = state.wall.map(|wall| wall.saturating_add(forward));
+                let next = Instant(deadline.0.saturating_add(forward));
+                Some(state.wall.map_or(next, instant_of))
             }
         };
         state.deadline = next;
@@ -64,43 +90,91 @@ impl TimerCallback for Shared {
     }
 }
 
+/// The timer and what its callback reaches.
+struct Clockwork {
+    timer: Timer,
+    shared: Arc<Shared>,
+}
+
+impl WallWatcher for Clockwork {
+    fn wall_clock_changed(&self, change: WallChange) {
+        self.timer.cancel();
+        let mut state = self.shared.state.lock();
+        if state.deadline.is_some()
+            && let Some(wall) = state.wall
+        {
+            state.deadline = Some(instant_of(wall));
+        }
+        // Who set it anew meanwhile has armed it, or not: it is armed as it is to be.
+        if let Some(deadline) = state.deadline {
+            self.timer.arm(deadline);
+        }
+        let cancels = change == WallChange::Set && state.may_cancel;
+        if cancels {
+            state.cancelled = true;
+            state.expirations += 1;
+        }
+        drop(state);
+        if cancels {
+            self.shared.readable.wake_events(PollEvents::IN | PollEvents::RDNORM);
+        }
+    }
+}
+
+impl Drop for Clockwork {
+    fn drop(&mut self) {
+        time::unwatch(self);
+    }
+}
+
 /// A timer behind a descriptor.
 pub struct TimerFd {
     clock: TimerClock,
     shared: Arc<Shared>,
-    timer: Once<Timer>,
+    clockwork: Once<Arc<Clockwork>>,
 }
 
 impl TimerFd {
-    fn timer(&self) -> &Timer {
-        self.timer.call_once(|| Timer::new(self.shared.clone()))
+    fn clockwork(&self) -> &Arc<Clockwork> {
+        self.clockwork.call_once(|| {
+            let shared = Arc::clone(&self.shared);
+            Arc::new(Clockwork { timer: Timer::new(self.shared.clone()), shared })
+        })
     }
 
-    /// `timerfd_settime(2)`: arms or disarms; what was set before.
-    pub fn set(&self, setting: Setting, absolute: bool) -> Setting {
-        let timer = self.timer();
-        timer.cancel();
+    /// `timerfd_settime(2)`: arms or disarms; what was set before. `ECANCELED` when the clock was set and nobody was told yet: the
+    /// timer is armed all the same.
+    pub fn set(&self, setting: Setting, mode: TimerMode) -> Result<Setting> {
+        let clockwork = self.clockwork();
+        clockwork.timer.cancel();
         let old = self.get();
-        let deadline = (setting.value != 0).then(|| {
-            let now = time::monotonic();
-            let wait = match (absolute, self.clock) {
-                (false, _) => setting.value,
-                (true, TimerClock::Monotonic) => setting.value.saturating_sub(now.0),
-                (true, TimerClock::Realtime) => {
-                    let wall = time::realtime();
-                    let wall = wall.tv_sec as u64 * 1_000_000_000 + wall.tv_nsec as u64;
-                    setting.value.saturating_sub(wall)
-                }
-            };
-            Instant(now.0.saturating_add(wait))
+        let follows = mode != TimerMode::Relative && self.clock == TimerClock::Realtime;
+        let may_cancel = follows && mode == TimerMode::CancelOnSet;
+        let wall = (follows && setting.value != 0).then_some(setting.value);
+        if may_cancel || wall.is_some() {
+            time::watch(clockwork);
+        } else {
+            time::unwatch(&**clockwork);
+        }
+        let deadline = (setting.value != 0).then(|| match (mode, wall) {
+            (_, Some(wall)) => instant_of(wall),
+            (TimerMode::Relative, None) => {
+                Instant(time::monotonic().0.saturating_add(setting.value))
+            }
+            (_, None) => Instant(setting.value),
         });
         let mut state = self.shared.state.lock();
-        *state = State { deadline, interval: setting.interval, expirations: 0 };
-        drop(state);
+        let cancelled = may_cancel && state.cancelled;
+        let interval = setting.interval;
+        *state = State { deadline, wall, interval, may_cancel, cancelled, ..State::default() };
         if let Some(deadline) = deadline {
-            timer.arm(deadline);
+            clockwork.timer.arm(deadline);
+            state.cancelled = false;
+            if cancelled {
+                return Err(Errno::ECANCELED);
+            }
         }
-        old
+        Ok(old)
     }
 
     /// `timerfd_gettime(2)`: the time that is left and the interval.
@@ -118,7 +192,12 @@ impl FileOps for TimerFd {
         if dst.remaining() < 8 {
             return Err(Errno::EINVAL);
         }
-        let count = core::mem::take(&mut self.shared.state.lock().expirations);
+        let mut state = self.shared.state.lock();
+        let count = core::mem::take(&mut state.expirations);
+        if core::mem::take(&mut state.cancelled) {
+            return Err(Errno::ECANCELED);
+        }
+        drop(state);
         if count == 0 {
             return Err(Errno::EAGAIN);
         }
@@ -141,13 +220,10 @@ impl FileOps for TimerFd {
 /// Makes a disarmed timer file.
 pub fn new_timerfd(clock: TimerClock, status: OpenFlags) -> Result<Arc<File>> {
     let shared = Shared {
-        state: IrqSpinLock::new(
-            &class::TIMER_FILE,
-            State { deadline: None, interval: 0, expirations: 0 },
-        ),
+        state: IrqSpinLock::new(&class::TIMER_FILE, State::default()),
         readable: Arc::new(WaitQueue::new()),
     };
-    let timer = TimerFd { clock, shared: Arc::new(shared), timer: Once::new() };
+    let timer = TimerFd { clock, shared: Arc::new(shared), clockwork: Once::new() };
     File::anonymous("[timerfd]", OpenFlags::RDWR | status, Arc::new(timer))
 }
 
