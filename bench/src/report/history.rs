@@ -65,6 +65,7 @@ impl History {
             ratios:
                 results.iter().map(|report| found(report, row).map(|ratio| ratio.median)).collect(),
         }));
+        lines.retain(|line| line.ratios.iter().any(Option::is_some));
         let labels = results.iter().map(|report| label(report)).collect();
         Self { labels, lines, left_out: left_out.len() }
     }
@@ -144,6 +145,14 @@ mod tests {
         let newest = dated(2, vec![row("a", &[1.0], &[2.0])]);
         let history = History::of(&newest, &[other], &Headlines::all());
         assert_eq!((history.labels.len(), history.left_out), (1, 1));
+    }
+
+    #[test]
+    fn a_row_that_no_result_has_a_ratio_of_has_no_line() {
+        let newest = dated(1, vec![row("a", &[1.0], &[2.0]), row("b", &[], &[2.0])]);
+        let history = History::of(&newest, &[], &Headlines::all());
+        let titles: Vec<_> = history.lines.iter().skip(1).map(|line| &line.title).collect();
+        assert_eq!(titles, ["lmbench a"]);
     }
 
     #[test]

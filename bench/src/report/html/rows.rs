@@ -56,7 +56,7 @@ fn line(row: &Row, stock: bool) -> Markup {
     html! {
         tr class=(verdict.name()) {
             td { (row.suite) }
-            td { (title(row)) }
+            td.name { (title(row)) }
             td { (row.unit) @if row.better == Better::Higher { br; small { "more is better" } } }
             td.n { (value(&row.nos)) }
             td.n { (value(&row.linux)) }
