@@ -128,17 +128,21 @@ pub fn describe(operation: &str) -> Option<&'static str> {
     operations.find(|(name, _)| *name == operation).map(|(_, description)| *description)
 }
 
-/// Measures every operation at every size on both kernels.
-pub fn measure() -> Result<Vec<Growth>> {
+/// Measures every `wanted` operation at every size on both kernels.
+pub fn measure(wanted: impl Fn(&str) -> bool) -> Result<Vec<Growth>> {
     let overlay = compile()?;
     let mut found = Vec::new();
     for program in PROGRAMS {
+        let operations = || program.operations.iter().filter(|(name, _)| wanted(name));
+        if operations().next().is_none() {
+            continue;
+        }
         let mut on_both = Vec::new();
         for system in [System::Linux, System::Nos] {
             let _progress = progress::spinner(format!("{} on {}", program.name, system.name()));
             on_both.push(run(program, system, &overlay)?);
         }
-        for (operation, _) in program.operations {
+        for (operation, _) in operations() {
             let of = |run: &Run| {
                 program.sizes.iter().map(|size| run.outcome(operation, *size)).collect::<Vec<_>>()
             };

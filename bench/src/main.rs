@@ -10,11 +10,11 @@ use bench::machine::System;
 use bench::plan::{self, Plan};
 use bench::report::history::{self, History};
 use bench::report::{Headlines, html, markdown};
-use bench::results::{Figure, Report, SCHEMA, Settings};
+use bench::results::{Figure, Growth, Report, SCHEMA, Settings};
 use bench::{boot, growth, machine};
 use clap::Parser;
 use xtask::error::AtPath;
-use xtask::paths;
+use xtask::{paths, test};
 
 /// Measures NOS against Linux.
 #[derive(Parser)]
@@ -47,9 +47,12 @@ struct Cli {
     /// Measure the kernel that was built last, without looking whether it is up to date.
     #[arg(long)]
     no_build: bool,
-    /// The folder for the results.
-    #[arg(long, value_name = "DIR", default_value = "bench/results")]
-    output: PathBuf,
+    /// Only how costs grow; with --only, these operations.
+    #[arg(long, conflicts_with_all = ["suite", "quick"])]
+    growth: bool,
+    /// The folder for the results; by default bench/results, or target/nos/bench/partial if only some of the rows were asked for.
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
     /// Put the headline rows into README.md and all of them into docs/benchmarks.md.
     #[arg(long)]
     publish: bool,
@@ -63,9 +66,28 @@ struct Cli {
 }
 
 impl Cli {
-    /// Whether only some of the programs were asked for.
+    /// Whether only some of the rows were asked for.
     fn is_narrowed(&self) -> bool {
-        self.only.is_some() || !self.suite.is_empty()
+        self.only.is_some() || !self.suite.is_empty() || self.growth || self.figure.is_some()
+    }
+
+    /// The folder for the results: what is part of the repository is not mixed with parts of results.
+    fn results(&self) -> xtask::error::Result<PathBuf> {
+        Ok(match &self.output {
+            Some(folder) => folder.clone(),
+            None if self.is_narrowed() => paths::target()?.join("bench/partial"),
+            None => paths::root().join("bench/results"),
+        })
+    }
+
+    fn measure_growth(&self) -> anyhow::Result<Vec<Growth>> {
+        if self.quick || self.is_narrowed() && !self.growth {
+            return Ok(Vec::new());
+        }
+        let wanted = |operation: &str| {
+            self.only.as_ref().is_none_or(|patterns| test::matches(patterns, operation))
+        };
+        Ok(growth::measure(wanted)?)
     }
 }
 
@@ -81,12 +103,12 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     if let [old, rest @ ..] = cli.compare.as_slice() {
-        return compare(old, rest.first(), &cli.output);
+        return compare(old, rest.first(), &cli.results()?);
     }
     if let Some(result) = &cli.report {
         let result = match result {
             Some(path) => Report::read(path)?,
-            None => newest(&cli.output)?,
+            None => newest(&cli.results()?)?,
         };
         write_report(cli, &result)?;
         return Ok(ExitCode::SUCCESS);
@@ -126,15 +148,16 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         git,
         boot: boot::measure(settings.rounds)?,
         settings,
-        rows: plan::measure(&plan)?,
-        growth: if cli.quick || cli.is_narrowed() { Vec::new() } else { growth::measure()? },
+        rows: if cli.growth { Vec::new() } else { plan::measure(&plan)? },
+        growth: cli.measure_growth()?,
         kernel: Vec::new(),
     };
-    let file = paths::created(cli.output.clone())?.join(format!("{name}.json"));
+    let results = paths::created(cli.results()?)?;
+    let file = results.join(format!("{name}.json"));
     report.write(&file)?;
     eprintln!("all that the programs printed: {}", plan.raw.display());
     eprintln!("results: {}", file.display());
-    for removed in history::prune(&cli.output)? {
+    for removed in history::prune(&results)? {
         eprintln!(
             "older than the {} results that are kept: removed {}",
             history::KEPT,
@@ -147,8 +170,9 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 
 /// Writes the page, and with `--publish` the tables that are part of the repository.
 fn write_report(cli: &Cli, result: &Report) -> anyhow::Result<()> {
-    let headlines = Headlines::all();
-    let past: Vec<Report> = history::read(&cli.output)?.into_iter().map(|(_, past)| past).collect();
+    let headlines = Headlines::of_suites();
+    let past = history::read(&cli.results()?)?.into_iter().map(|(_, past)| past);
+    let past: Vec<Report> = past.collect();
     let page = html::page(result, &History::of(result, &past, &headlines))?;
     let folder = paths::created(paths::target()?.join("bench"))?;
     for (name, text) in [("report.html", page), ("report.md", markdown::page(result))] {

@@ -21,6 +21,7 @@ pub(crate) mod fixtures;
 use std::collections::HashSet;
 
 use crate::results::{Figure, Row};
+use crate::suites;
 
 /// The rows that stand for all: those of the README's table and of the history.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +34,16 @@ impl Headlines {
     /// The rows of these suites, names and parameters.
     pub fn new(keys: impl IntoIterator<Item = (String, String, String)>) -> Self {
         Self { keys: Some(keys.into_iter().collect()) }
+    }
+
+    /// The rows that the suites of this program call so.
+    pub fn of_suites() -> Self {
+        let rows = suites::all().into_iter().flat_map(|suite| {
+            let rows = suite.cases.into_iter().flat_map(|case| case.rows);
+            rows.filter(|row| row.headline)
+                .map(move |row| (suite.name.to_owned(), row.name, row.label))
+        });
+        Self::new(rows)
     }
 
     /// Every row.
