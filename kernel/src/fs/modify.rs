@@ -177,28 +177,7 @@ pub fn unlink(base: i32, name: &[u8]) -> Result<()> {
 
 /// The same for a name in a directory at hand; `slashes` came after it.
 pub fn unlink_child(dir: &Path, name: &[u8], slashes: bool) -> Result<()> {
-    dir.mount.want_write()?;
-    let who = current_credentials();
-    // Kept until after the lock: dropping it may free the file.
-    let victim;
-    {
-        let inode = dir.inode();
-        let _lock = inode.lock().write();
-        victim = walk::find_child_locked(&dir.dentry, name)?.ok_or(Errno::ENOENT)?;
-        if slashes {
-            return Err(if victim.inode().is_dir() { Errno::EISDIR } else { Errno::ENOTDIR });
-        }
-        may_delete(dir, &victim, false, &who)?;
-        let _victim_lock = victim.inode().lock().write();
-        if victim.is_mountpoint() {
-            return Err(Errno::EBUSY);
-        }
-        inode.ops().unlink(inode, name, victim.inode())?;
-        victim.set_deleted();
-        forget_name(dir, name);
-    }
-    drop(victim);
-    Ok(())
+    remove_name(dir, name, Removal::Name { slashes })
 }
 
 /// `rmdir(2)`.
@@ -210,21 +189,41 @@ pub fn remove_dir(base: i32, name: &[u8]) -> Result<()> {
         Last::DotDot => return Err(Errno::ENOTEMPTY),
         Last::Root => return Err(Errno::EBUSY),
     };
+    remove_name(&dir, &name, Removal::Directory)
+}
+
+/// What is removed from a directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    /// A name that is no directory's; whether slashes followed it, which only a directory may have.
+    Name { slashes: bool },
+    /// An empty directory.
+    Directory,
+}
+
+fn remove_name(dir: &Path, name: &[u8], what: Removal) -> Result<()> {
     dir.mount.want_write()?;
     let who = current_credentials();
+    // Kept until after the lock: dropping it may free the file.
     let victim;
     {
         let inode = dir.inode();
         let _lock = inode.lock().write();
-        victim = walk::find_child_locked(&dir.dentry, &name)?.ok_or(Errno::ENOENT)?;
-        may_delete(&dir, &victim, true, &who)?;
+        victim = walk::find_child_locked(&dir.dentry, name)?.ok_or(Errno::ENOENT)?;
+        if what == (Removal::Name { slashes: true }) {
+            return Err(if victim.inode().is_dir() { Errno::EISDIR } else { Errno::ENOTDIR });
+        }
+        may_delete(dir, &victim, what == Removal::Directory, &who)?;
         let _victim_lock = victim.inode().lock().write();
         if victim.is_mountpoint() {
             return Err(Errno::EBUSY);
         }
-        inode.ops().rmdir(inode, &name, victim.inode())?;
+        match what {
+            Removal::Name { .. } => inode.ops().unlink(inode, name, victim.inode())?,
+            Removal::Directory => inode.ops().rmdir(inode, name, victim.inode())?,
+        }
         victim.set_deleted();
-        forget_name(&dir, &name);
+        forget_name(dir, name);
     }
     drop(victim);
     Ok(())

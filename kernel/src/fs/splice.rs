@@ -110,19 +110,28 @@ pub fn sendfile(output: &File, input: &File, offset: &mut u64, count: usize) -> 
     if let Some(pipe) = PipeSide::of(output, blocking_of(output)) {
         return file_to_pipe(input, offset, &pipe, count);
     }
-    let mut pages = FilePages::new(input, *offset).map_err(|_| Errno::EINVAL)?;
+    let pages = FilePages::new(input, *offset).map_err(|_| Errno::EINVAL)?;
+    let sent = copy_pages(pages, count, |source, _| output.write(source));
+    *offset += sent.unwrap_or(0) as u64;
+    sent
+}
+
+/// Hands up to `count` bytes of `pages`, piece by piece, to `write` with how many went before, until it takes less than it is given.
+fn copy_pages(
+    mut pages: FilePages<'_>,
+    count: usize,
+    mut write: impl FnMut(&mut IoSource<'_>, usize) -> Result<usize>,
+) -> Result<usize> {
     let mut done = 0;
     while done < count {
-        let piece = match pages.next(count - done) {
+        let (frame, within, len) = match pages.next(count - done) {
             Ok(Some(piece)) => piece,
             Ok(None) => break,
             Err(errno) => return progress(done, errno),
         };
-        let (frame, within, len) = piece;
-        match output.write(&mut IoSource::frame(&frame, within, len)) {
+        match write(&mut IoSource::frame(&frame, within, len), done) {
             Ok(n) => {
                 done += n;
-                *offset += n as u64;
                 if n < len {
                     break;
                 }
@@ -145,27 +154,13 @@ pub fn copy_range(
     if overlaps && Arc::ptr_eq(input.inode(), output.inode()) {
         return Err(Errno::EINVAL);
     }
-    let mut pages = FilePages::new(input, *from)?;
-    let mut done = 0;
-    while done < count {
-        let (frame, within, len) = match pages.next(count - done) {
-            Ok(Some(piece)) => piece,
-            Ok(None) => break,
-            Err(errno) => return progress(done, errno),
-        };
-        match output.write_at(&mut IoSource::frame(&frame, within, len), *to) {
-            Ok(n) => {
-                done += n;
-                *from += n as u64;
-                *to += n as u64;
-                if n < len {
-                    break;
-                }
-            }
-            Err(errno) => return progress(done, errno),
-        }
-    }
-    Ok(done)
+    let pages = FilePages::new(input, *from)?;
+    let start = *to;
+    let copied =
+        copy_pages(pages, count, |source, done| output.write_at(source, start + done as u64))?;
+    *from += copied as u64;
+    *to += copied as u64;
+    Ok(copied)
 }
 
 fn blocking_of(file: &File) -> Blocking {

@@ -7,26 +7,22 @@ use crate::sync::{SpinLock, class};
 use abi::{Errno, Result};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// A resource, by its number in `RLIMIT_*`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Resource {
-    Cpu,
-    FileSize,
-    Data,
-    Stack,
-    Core,
-    Rss,
-    Processes,
-    OpenFiles,
-    MemoryLocked,
-    AddressSpace,
-    Locks,
-    SignalsPending,
-    MessageQueue,
-    Nice,
-    RealTimePriority,
-    RealTimeTime,
+macro_rules! resources {
+    ($($name:ident)*) => {
+        /// A resource, by its number in `RLIMIT_*`.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u8)]
+        pub enum Resource {
+            $($name,)*
+        }
+
+        const ALL: [Resource; RESOURCES] = [$(Resource::$name,)*];
+    };
+}
+
+resources! {
+    Cpu FileSize Data Stack Core Rss Processes OpenFiles MemoryLocked AddressSpace Locks SignalsPending MessageQueue Nice
+    RealTimePriority RealTimeTime
 }
 
 /// How many resources there are (`RLIM_NLIMITS`).
@@ -41,25 +37,6 @@ pub const NR_OPEN: u64 = 1 << 20;
 impl Resource {
     /// By number; `EINVAL`.
     pub fn from_number(number: usize) -> Result<Resource> {
-        use Resource::*;
-        const ALL: [Resource; RESOURCES] = [
-            Cpu,
-            FileSize,
-            Data,
-            Stack,
-            Core,
-            Rss,
-            Processes,
-            OpenFiles,
-            MemoryLocked,
-            AddressSpace,
-            Locks,
-            SignalsPending,
-            MessageQueue,
-            Nice,
-            RealTimePriority,
-            RealTimeTime,
-        ];
         ALL.get(number).copied().ok_or(Errno::EINVAL)
     }
 }
