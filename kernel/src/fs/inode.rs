@@ -127,6 +127,10 @@ pub trait InodeOps: Send + Sync {
         let Metadata { mode, uid, gid, .. } = self.metadata(inode)?;
         Ok(Ownership { mode, uid, gid })
     }
+    /// Whether no capability gets around the mode's bits (`/proc/sys`).
+    fn binds_the_privileged(&self) -> bool {
+        false
+    }
     /// Notes an access (`st_atime`), as the mount's options allow.
     fn accessed(&self, inode: &Inode) {}
     /// Extended attributes; `EOPNOTSUPP` where there are none (`xattr(7)`).

@@ -19,16 +19,7 @@ bitflags::bitflags! {
 
 /// `EACCES` unless `who` may do `access` to `inode`.
 pub fn check(inode: &Inode, who: &Credentials, access: Access) -> Result<()> {
-    check_ownership(&inode.ownership()?, inode.file_type(), who, access)
-}
-
-/// The same with the attributes at hand.
-pub fn check_ownership(
-    owner: &Ownership,
-    kind: FileType,
-    who: &Credentials,
-    access: Access,
-) -> Result<()> {
+    let owner = inode.ownership()?;
     let bits = if owner.uid == who.fsuid {
         owner.mode.0 >> 6
     } else if who.in_group(owner.gid) {
@@ -39,7 +30,10 @@ pub fn check_ownership(
     if access.bits() & !bits & 7 == 0 {
         return Ok(());
     }
-    let allowed = if kind == FileType::Directory {
+    if inode.ops().binds_the_privileged() {
+        return Err(Errno::EACCES);
+    }
+    let allowed = if inode.file_type() == FileType::Directory {
         !access.contains(Access::WRITE) && who.has(Capability::DacReadSearch)
             || who.has(Capability::DacOverride)
     } else {

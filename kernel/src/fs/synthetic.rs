@@ -194,7 +194,7 @@ impl SyntheticFs {
         attributes: Attributes,
         show: impl Fn(&mut String) -> Result<()> + Send + Sync + 'static,
     ) -> Arc<Inode> {
-        let text = Arc::new(Text { show: Some(Box::new(show)), store: None });
+        let text = Arc::new(Text { show: Some(Box::new(show)), store: None, strict: false });
         self.inode(FileType::Regular, attributes, |common| Arc::new(TextNode { common, text }))
     }
 
@@ -205,7 +205,18 @@ impl SyntheticFs {
         show: Option<Show>,
         store: Store,
     ) -> Arc<Inode> {
-        let text = Arc::new(Text { show, store: Some(store) });
+        let text = Arc::new(Text { show, store: Some(store), strict: false });
+        self.inode(FileType::Regular, attributes, |common| Arc::new(TextNode { common, text }))
+    }
+
+    /// A text file of `/proc/sys`: its mode binds the privileged too.
+    pub fn setting(
+        self: &Arc<Self>,
+        attributes: Attributes,
+        show: Show,
+        store: Option<Store>,
+    ) -> Arc<Inode> {
+        let text = Arc::new(Text { show: Some(show), store, strict: true });
         self.inode(FileType::Regular, attributes, |common| Arc::new(TextNode { common, text }))
     }
 
@@ -388,6 +399,8 @@ impl FileOps for DirFile {
 struct Text {
     show: Option<Show>,
     store: Option<Store>,
+    /// Not even the privileged get around its mode.
+    strict: bool,
 }
 
 struct TextNode {
@@ -402,6 +415,9 @@ impl InodeOps for TextNode {
     fn set_attr(&self, _: &Inode, change: &SetAttr) -> Result<()> {
         self.common.set_attr(change);
         Ok(())
+    }
+    fn binds_the_privileged(&self) -> bool {
+        self.text.strict
     }
     fn open(&self, _: &Arc<Inode>, _: OpenFlags) -> Result<Arc<dyn FileOps>> {
         let text = self.text.clone();

@@ -33,12 +33,13 @@ pub mod vdso;
 pub use address_space::{
     AddressSpace, Advice, Announced, BarrierKind, Commitment, Copies, Layout, LockMode, MapKind,
     MapRequest, MappingWatcher, Mappings, MmapFlags, PageSource, Prot, RemapFlags, VDSO_SIZE,
-    activate_kernel, barrier_everywhere, current_space,
+    activate_kernel, barrier_everywhere, current_space, max_map_count, set_max_map_count,
 };
 pub use boot::{RegionUse, init_early};
 pub use frame::Frame;
 pub use kernel_map::{is_mapped, map_device, root as kernel_root};
 pub use kernel_stack::{KernelStack, STACK_SIZE as KERNEL_STACK_SIZE};
+pub use node::total as total_pages;
 pub use reclaim::{Shrinker, register_shrinker};
 pub use stats::{MemoryStats, count_shmem};
 pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};

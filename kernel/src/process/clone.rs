@@ -123,10 +123,15 @@ static THREADS_MAX: AtomicUsize = AtomicUsize::new(usize::MAX);
 static CREATED: AtomicUsize = AtomicUsize::new(0);
 
 /// Bounds the number of threads by the memory there is: no more than an eighth of it goes to kernel stacks.
-pub(super) fn set_thread_limit(pages: usize) {
+pub(super) fn scale_thread_limit(pages: usize) {
     let stack_pages = crate::mm::KERNEL_STACK_SIZE / crate::mm::PAGE_SIZE;
     let max = (pages / (8 * stack_pages)).clamp(20, pid::PID_MAX as usize);
     THREADS_MAX.store(max, Relaxed);
+}
+
+/// Sets the number of threads that there may be.
+pub fn set_thread_limit(limit: u32) {
+    THREADS_MAX.store(limit as usize, Relaxed);
 }
 
 /// Threads in the system.
@@ -385,7 +390,7 @@ pub fn check_set_tid(tids: &[u32]) -> Result<Option<Pid>> {
     match tids {
         [] => Ok(None),
         [tid] => {
-            if *tid == 0 || *tid >= pid::PID_MAX {
+            if *tid == 0 || *tid >= pid::limit() {
                 return Err(Errno::EINVAL);
             }
             if !capable(Capability::SysAdmin) && !capable(Capability::CheckpointRestore) {

@@ -26,7 +26,7 @@ static MEMORY_PAGES: Once<usize> = Once::new();
 /// Sets the limits that depend on the memory there is.
 pub fn scale_to_memory(pages: usize) {
     MEMORY_PAGES.call_once(|| pages);
-    clone::set_thread_limit(pages);
+    clone::scale_thread_limit(pages);
 }
 
 /// Starts the first process with the current (kernel) task's directories, descriptors and credentials.

@@ -2,24 +2,43 @@
 //!
 //! What has the same number shares one table entry ([`PidEntry`]), an immutable record that writers replace as a whole: a
 //! reader follows pointers and takes no lock and no count. Writers take the table's spin lock, a leaf lock. Ids are handed
-//! out in cyclic order up to [`PID_MAX`]. The tree is in `kernel/libs/pid_table`.
+//! out in cyclic order up to [`limit`]. The tree is in `kernel/libs/pid_table`.
 
 use super::{Process, ProcessGroup, Session, Task};
 use crate::sync::{Lazy, RcuDomain, SpinLock, class, rcu};
 use abi::{Errno, Result};
 use alloc::{sync::Arc, vec::Vec};
-use core::sync::atomic::Ordering::Relaxed;
+use core::{
+    ops::RangeInclusive,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+};
 use pid_table::{PidTable, PidWriter, Reserve};
 
 /// A process, thread, group or session id. Zero is the idle task's and means "none".
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Pid(pub u32);
 
-/// One more than the highest id (`kernel.pid_max`).
+/// One more than the highest id there can be.
 pub const PID_MAX: u32 = 4_194_304;
 
 /// Below this, ids are handed out once only: after the first wrap the search starts here.
 const RESERVED_PIDS: u32 = 300;
+
+/// What `kernel.pid_max` may be set to.
+pub const LIMITS: RangeInclusive<u32> = RESERVED_PIDS + 1..=PID_MAX;
+
+/// One more than the highest id that is handed out (`kernel.pid_max`).
+static LIMIT: AtomicU32 = AtomicU32::new(PID_MAX);
+
+/// Reads `kernel.pid_max`.
+pub fn limit() -> u32 {
+    LIMIT.load(Relaxed)
+}
+
+/// Sets it; in [`LIMITS`].
+pub fn set_limit(limit: u32) {
+    LIMIT.store(limit, Relaxed);
+}
 
 /// The first process's id.
 pub const INIT: Pid = Pid(1);
@@ -76,13 +95,13 @@ pub(super) fn reserve() -> Result<ReservedPid> {
     let mut writer = TABLE.writer.lock();
     // 1 is kept for the first user process, whatever kernel threads come before it.
     let min = if writer.last() > RESERVED_PIDS { RESERVED_PIDS } else { INIT.0 + 1 };
-    let id = writer.reserve(Reserve { min, max: PID_MAX }).ok_or(Errno::EAGAIN)?;
+    let id = writer.reserve(Reserve { min, max: limit() }).ok_or(Errno::EAGAIN)?;
     Ok(ReservedPid(Some(Pid(id))))
 }
 
 /// Reserves `pid` (`set_tid` of `clone3(2)`, the first process); `EEXIST` when it is taken, `EINVAL` when it cannot be.
 pub(super) fn reserve_exact(pid: Pid) -> Result<ReservedPid> {
-    if pid.0 == 0 || pid.0 >= PID_MAX {
+    if pid.0 == 0 || pid.0 >= limit() {
         return Err(Errno::EINVAL);
     }
     if TABLE.writer.lock().reserve_exact(pid.0) {

@@ -1,10 +1,12 @@
 //! A task as the scheduler sees it.
 
 use super::params::Policy;
+#[cfg(debug_assertions)]
+use crate::sync::lock_order::HeldByTask;
 use crate::{
     arch::{cpu::CpuMask, irq},
     process::Task,
-    sync::{IrqSpinLock, Once, class, current::OnCpu, lock_order::HeldByTask},
+    sync::{IrqSpinLock, Once, class, current::OnCpu},
     time::Timer,
 };
 use core::sync::atomic::{
@@ -26,6 +28,7 @@ pub struct TaskSched {
     pub(super) links: lists::Links<Task>,
     pub(super) fair: FairState,
     on_cpu: OnCpu,
+    #[cfg(debug_assertions)]
     held_locks: HeldByTask,
 
     // How it is scheduled: written under the wake lock and the queue's lock, never while it is queued.
@@ -128,6 +131,7 @@ impl TaskSched {
             links: lists::Links::new(),
             fair: FairState::new(),
             on_cpu: OnCpu::default(),
+            #[cfg(debug_assertions)]
             held_locks: HeldByTask::default(),
             policy: AtomicU8::new(policy as u8),
             priority: AtomicU8::new(priority),
@@ -233,6 +237,7 @@ impl TaskSched {
         &self.on_cpu
     }
     /// The sleeping locks that it holds (lock order checks).
+    #[cfg(debug_assertions)]
     pub fn held_locks(&self) -> &HeldByTask {
         &self.held_locks
     }

@@ -3,6 +3,7 @@
 
 /// What kind of lock this is.
 #[derive(Debug)]
+#[cfg_attr(not(debug_assertions), expect(dead_code, reason = "for the lock order checker"))]
 pub struct LockClass {
     /// Name in `/proc/lock_stat` and in reports.
     pub name: &'static str,

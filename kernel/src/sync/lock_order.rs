@@ -22,10 +22,6 @@ pub enum Holder {
 mod unchecked {
     use super::{super::LockClass, Holder};
 
-    /// The sleeping locks that a task holds.
-    #[derive(Default)]
-    pub struct HeldByTask;
-
     /// Checks that `class` may be taken now.
     #[inline(always)]
     pub fn check(_class: &'static LockClass, _holder: Holder) {}

@@ -65,6 +65,8 @@ struct Writer<T> {
     /// Words of `used` that are full, a bit each.
     full: Vec<u64>,
     cloexec: Vec<u64>,
+    /// All numbers below this one are in use.
+    low: usize,
     /// Files taken out while something was lent.
     parked: Vec<Arc<T>>,
     /// Weak counts that wait to be given to the grace period.
@@ -144,6 +146,7 @@ impl<T: Send + Sync + 'static, R: Rcu> FdMap<T, R> {
             used: Vec::new(),
             full: Vec::new(),
             cloexec: Vec::new(),
+            low: 0,
             parked: Vec::new(),
             limbo: Vec::new(),
         };
@@ -467,6 +470,7 @@ impl<T> Writer<T> {
     }
 
     fn unmark(&mut self, fd: usize) {
+        self.low = self.low.min(fd);
         set_bit(&mut self.used, fd, false);
         set_bit(&mut self.full, fd / 64, false);
         set_bit(&mut self.cloexec, fd, false);
@@ -477,7 +481,15 @@ impl<T> Writer<T> {
     }
 
     /// The lowest number not in use, at least `from`; beyond the table when it is full.
-    fn lowest_free(&self, from: usize) -> usize {
+    fn lowest_free(&mut self, from: usize) -> usize {
+        let found = self.search_free(from.max(self.low));
+        if from <= self.low {
+            self.low = found;
+        }
+        found
+    }
+
+    fn search_free(&self, from: usize) -> usize {
         let mut word = from / 64;
         // The first word only counts from `from` on.
         if let Some(&used) = self.used.get(word) {

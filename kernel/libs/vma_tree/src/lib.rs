@@ -2,10 +2,11 @@
 //!
 //! Ranges are never merged or split behind the caller's back. Insertion can fail for want of memory, and can be made unable to fail
 //! by [`RangeMap::try_reserve`] before a change of several steps begins. Each leaf knows the largest gap before any of
-//! its ranges, so a search for free address space skips full stretches of the space.
+//! its ranges, and so does each block of leaves, so a search for free address space skips full stretches of the space.
 //!
-//! Two levels: a sorted vector of leaves of up to [`LEAF_SIZE`] ranges. Look-up is two binary searches; insertion moves at most
-//! one leaf and the vector of leaves.
+//! A sorted vector of leaves of up to [`LEAF_SIZE`] ranges. Look-up is two binary searches. Insertion moves at most one leaf,
+//! and once in many times the vector of leaves. A gap is found in a few steps for each [`BLOCK_SIZE`] leaves, and as many in
+//! the block and the leaf that have it: with a hundred thousand ranges, about two hundred steps.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,9 @@ use core::ops::Range;
 
 /// Ranges in a leaf.
 pub const LEAF_SIZE: usize = 32;
+
+/// Leaves in a block.
+pub const BLOCK_SIZE: usize = 64;
 
 /// No memory for another range.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +45,8 @@ struct Leaf<T> {
 /// The map.
 pub struct RangeMap<T> {
     leaves: Vec<Leaf<T>>,
+    /// The largest gap in each block of leaves.
+    blocks: Vec<usize>,
     spare: Vec<Vec<Entry<T>>>,
     len: usize,
 }
@@ -55,7 +61,7 @@ struct Cursor {
 impl<T> RangeMap<T> {
     /// An empty map.
     pub const fn new() -> Self {
-        Self { leaves: Vec::new(), spare: Vec::new(), len: 0 }
+        Self { leaves: Vec::new(), blocks: Vec::new(), spare: Vec::new(), len: 0 }
     }
 
     /// How many ranges there are.
@@ -71,6 +77,9 @@ impl<T> RangeMap<T> {
     /// Makes the next `count` insertions unable to fail.
     pub fn try_reserve(&mut self, count: usize) -> Result<(), OutOfMemory> {
         self.leaves.try_reserve(count).map_err(|_| OutOfMemory)?;
+        let blocks = (self.leaves.len() + count).div_ceil(BLOCK_SIZE);
+        let more = blocks.saturating_sub(self.blocks.len());
+        self.blocks.try_reserve(more).map_err(|_| OutOfMemory)?;
         self.spare.try_reserve(count.saturating_sub(self.spare.len())).map_err(|_| OutOfMemory)?;
         while self.spare.len() < count {
             let mut leaf = Vec::new();
@@ -159,7 +168,7 @@ impl<T> RangeMap<T> {
             None => match self.leaves.len() {
                 0 => {
                     let entries = self.take_spare()?;
-                    self.leaves.push(Leaf { entries, max_gap: 0 });
+                    self.insert_leaf(0, entries);
                     Cursor { leaf: 0, slot: 0 }
                 }
                 n => Cursor { leaf: n - 1, slot: self.leaves[n - 1].entries.len() },
@@ -171,14 +180,15 @@ impl<T> RangeMap<T> {
             // Growth at the end fills leaves; growth in the middle splits them in halves.
             let keep = if at.slot == LEAF_SIZE { LEAF_SIZE } else { LEAF_SIZE / 2 };
             upper.extend(self.leaves[at.leaf].entries.drain(keep..));
-            self.leaves.insert(at.leaf + 1, Leaf { entries: upper, max_gap: 0 });
+            self.insert_leaf(at.leaf + 1, upper);
+            self.update_gap(at.leaf);
             if at.slot > keep || keep == LEAF_SIZE {
                 at = Cursor { leaf: at.leaf + 1, slot: at.slot - keep };
             }
         }
         self.leaves[at.leaf].entries.insert(at.slot, Entry { start, end, value });
         self.len += 1;
-        self.update_gaps(at.leaf.saturating_sub(1), at.leaf + 2);
+        self.update_gaps(at);
         Ok(())
     }
 
@@ -189,12 +199,12 @@ impl<T> RangeMap<T> {
         let entry = leaf.entries.remove(at.slot);
         self.len -= 1;
         if leaf.entries.is_empty() {
-            let leaf = self.leaves.remove(at.leaf);
+            let entries = self.remove_leaf(at.leaf);
             if self.spare.is_empty() && self.spare.capacity() > 0 {
-                self.spare.push(leaf.entries);
+                self.spare.push(entries);
             }
         }
-        self.update_gaps(at.leaf.saturating_sub(1), at.leaf + 1);
+        self.update_gaps(at);
         Some(entry)
     }
 
@@ -203,7 +213,7 @@ impl<T> RangeMap<T> {
         let Some(at) = self.seek_start(start) else { return };
         let entry = &mut self.leaves[at.leaf].entries[at.slot];
         (entry.start, entry.end) = (new.start, new.end);
-        self.update_gaps(at.leaf, at.leaf + 1);
+        self.update_gaps(at);
     }
 
     /// The highest free stretch of `len` within `bounds`: the address where it starts, with the stretch at the
@@ -214,33 +224,29 @@ impl<T> RangeMap<T> {
         bounds: Range<usize>,
         mut usable: impl FnMut(Range<usize>, Option<&Entry<T>>) -> Range<usize>,
     ) -> Option<usize> {
-        let mut fits = |gap: Range<usize>, above: Option<&Entry<T>>| {
-            let gap = gap.start.max(bounds.start)..gap.end.min(bounds.end);
-            if gap.start >= gap.end || gap.end - gap.start < len {
-                return None;
-            }
-            let gap = usable(gap, above);
-            (gap.start <= gap.end && gap.end - gap.start >= len).then(|| gap.end - len)
+        let mut fits = |gap, above| {
+            usable_part(gap, &bounds, len, above, &mut usable).map(|gap| gap.end - len)
         };
-        let last_end = self.leaves.last().and_then(|leaf| leaf.entries.last()).map_or(0, |e| e.end);
+        let last_end = self.end_of_leaf_before(self.leaves.len());
         if let Some(found) = fits(last_end..usize::MAX, None) {
             return Some(found);
         }
-        for (n, leaf) in self.leaves.iter().enumerate().rev() {
-            if leaf.max_gap < len || leaf.entries[0].start > bounds.end && leaf.max_gap == 0 {
-                continue;
-            }
-            for (slot, entry) in leaf.entries.iter().enumerate().rev() {
-                let below =
-                    if slot > 0 { leaf.entries[slot - 1].end } else { self.end_of_leaf_before(n) };
-                if entry.start - below < len {
-                    continue;
-                }
-                if let Some(found) = fits(below..entry.start, Some(entry)) {
-                    return Some(found);
-                }
-                if below <= bounds.start {
-                    return None;
+        for block in (0..self.blocks.len()).rev().filter(|&block| self.blocks[block] >= len) {
+            for n in self.block(block).rev().filter(|&n| self.leaves[n].max_gap >= len) {
+                let leaf = &self.leaves[n];
+                for (slot, entry) in leaf.entries.iter().enumerate().rev() {
+                    let below = match slot {
+                        0 => self.end_of_leaf_before(n),
+                        _ => leaf.entries[slot - 1].end,
+                    };
+                    if entry.start - below >= len
+                        && let Some(found) = fits(below..entry.start, Some(entry))
+                    {
+                        return Some(found);
+                    }
+                    if below <= bounds.start {
+                        return None;
+                    }
                 }
             }
         }
@@ -254,35 +260,31 @@ impl<T> RangeMap<T> {
         bounds: Range<usize>,
         mut usable: impl FnMut(Range<usize>, Option<&Entry<T>>) -> Range<usize>,
     ) -> Option<usize> {
-        let mut fits = |gap: Range<usize>, above: Option<&Entry<T>>| {
-            let gap = gap.start.max(bounds.start)..gap.end.min(bounds.end);
-            if gap.start >= gap.end || gap.end - gap.start < len {
-                return None;
-            }
-            let gap = usable(gap, above);
-            (gap.start <= gap.end && gap.end - gap.start >= len).then_some(gap.start)
-        };
-        let mut below = 0;
-        for leaf in &self.leaves {
-            if leaf.max_gap >= len {
-                for entry in &leaf.entries {
-                    if let Some(found) = fits(below..entry.start, Some(entry)) {
+        let mut fits =
+            |gap, above| usable_part(gap, &bounds, len, above, &mut usable).map(|gap| gap.start);
+        for block in (0..self.blocks.len()).filter(|&block| self.blocks[block] >= len) {
+            for n in self.block(block).filter(|&n| self.leaves[n].max_gap >= len) {
+                let mut below = self.end_of_leaf_before(n);
+                for entry in &self.leaves[n].entries {
+                    if entry.start - below >= len
+                        && let Some(found) = fits(below..entry.start, Some(entry))
+                    {
                         return Some(found);
                     }
                     below = entry.end;
+                    if below >= bounds.end {
+                        return None;
+                    }
                 }
             }
-            below = leaf.entries.last().map_or(below, |entry| entry.end);
-            if below >= bounds.end {
-                return None;
-            }
         }
-        fits(below..usize::MAX, None)
+        fits(self.end_of_leaf_before(self.leaves.len())..usize::MAX, None)
     }
 
     /// Takes everything out, in order.
     pub fn drain(&mut self) -> impl Iterator<Item = Entry<T>> + use<T> {
         self.len = 0;
+        self.blocks.clear();
         core::mem::take(&mut self.leaves).into_iter().flat_map(|leaf| leaf.entries)
     }
 
@@ -309,18 +311,81 @@ impl<T> RangeMap<T> {
         self.leaves[..leaf].last().and_then(|leaf| leaf.entries.last()).map_or(0, |entry| entry.end)
     }
 
-    fn update_gaps(&mut self, from: usize, to: usize) {
-        for n in from..=to.min(self.leaves.len().saturating_sub(1)) {
-            let mut below = self.end_of_leaf_before(n);
-            let Some(leaf) = self.leaves.get_mut(n) else { return };
-            let mut max_gap = 0;
-            for entry in &leaf.entries {
-                max_gap = max_gap.max(entry.start - below);
-                below = entry.end;
-            }
-            leaf.max_gap = max_gap;
+    /// The leaves of a block.
+    fn block(&self, block: usize) -> Range<usize> {
+        block * BLOCK_SIZE..((block + 1) * BLOCK_SIZE).min(self.leaves.len())
+    }
+
+    /// Makes `entries` the leaf `at`. There is room, also for another block.
+    fn insert_leaf(&mut self, at: usize, entries: Vec<Entry<T>>) {
+        self.leaves.insert(at, Leaf { entries, max_gap: 0 });
+        self.blocks.resize(self.leaves.len().div_ceil(BLOCK_SIZE), 0);
+        self.update_gap(at);
+        self.update_blocks(at);
+    }
+
+    fn remove_leaf(&mut self, at: usize) -> Vec<Entry<T>> {
+        let leaf = self.leaves.remove(at);
+        self.blocks.truncate(self.leaves.len().div_ceil(BLOCK_SIZE));
+        self.update_blocks(at);
+        leaf.entries
+    }
+
+    /// After a change of the entry at `at` or of its place: its leaf's gaps, and if it was the leaf's last, those of the next one.
+    fn update_gaps(&mut self, at: Cursor) {
+        if at.leaf < self.leaves.len() {
+            self.update_gap(at.leaf);
+        }
+        if self.leaves.get(at.leaf).is_none_or(|leaf| at.slot + 1 >= leaf.entries.len())
+            && at.leaf + 1 < self.leaves.len()
+        {
+            self.update_gap(at.leaf + 1);
         }
     }
+
+    fn update_gap(&mut self, n: usize) {
+        let mut below = self.end_of_leaf_before(n);
+        let mut max_gap = 0;
+        for entry in &self.leaves[n].entries {
+            max_gap = max_gap.max(entry.start - below);
+            below = entry.end;
+        }
+        let block = n / BLOCK_SIZE;
+        let before = core::mem::replace(&mut self.leaves[n].max_gap, max_gap);
+        if max_gap >= self.blocks[block] {
+            self.blocks[block] = max_gap;
+        } else if before == self.blocks[block] {
+            self.update_block(block);
+        }
+    }
+
+    /// After a leaf came or went at `from`: those behind it have moved.
+    fn update_blocks(&mut self, from: usize) {
+        for block in from / BLOCK_SIZE..self.blocks.len() {
+            self.update_block(block);
+        }
+    }
+
+    fn update_block(&mut self, block: usize) {
+        let gaps = self.leaves[self.block(block)].iter().map(|leaf| leaf.max_gap);
+        self.blocks[block] = gaps.max().unwrap_or(0);
+    }
+}
+
+/// The part of `gap` in `bounds` that `usable` leaves, if it holds `len`.
+fn usable_part<T>(
+    gap: Range<usize>,
+    bounds: &Range<usize>,
+    len: usize,
+    above: Option<&Entry<T>>,
+    usable: &mut impl FnMut(Range<usize>, Option<&Entry<T>>) -> Range<usize>,
+) -> Option<Range<usize>> {
+    let gap = gap.start.max(bounds.start)..gap.end.min(bounds.end);
+    if gap.start >= gap.end || gap.end - gap.start < len {
+        return None;
+    }
+    let gap = usable(gap, above);
+    (gap.start <= gap.end && gap.end - gap.start >= len).then_some(gap)
 }
 
 impl<T> Default for RangeMap<T> {
@@ -354,6 +419,46 @@ mod tests {
         assert!(map.before(19).is_none());
     }
 
+    /// With thousands of ranges, gaps are found where they are, and the leaves' and blocks' largest gaps are true.
+    #[test]
+    fn gaps_are_found_among_many_ranges() {
+        let mut map = RangeMap::new();
+        const COUNT: usize = 3 * LEAF_SIZE * BLOCK_SIZE;
+        for n in 0..COUNT {
+            // From the middle out, so that leaves split and blocks shift.
+            let n = if n % 2 == 0 { COUNT / 2 + n / 2 } else { COUNT / 2 - 1 - n / 2 };
+            map.insert(10 + n * 3, 12 + n * 3, n as u32).unwrap();
+        }
+        assert!(map.blocks.len() >= 3);
+        for hole in [7, COUNT / 3, COUNT / 2, COUNT - 5] {
+            map.remove(10 + hole * 3).unwrap();
+            check(&map);
+            let bounds = 10..10 + COUNT * 3;
+            assert_eq!(map.find_gap_down(4, bounds.clone(), whole), Some(10 + hole * 3 - 1));
+            assert_eq!(map.find_gap_up(4, bounds, whole), Some(10 + hole * 3 - 1));
+            map.insert(10 + hole * 3, 12 + hole * 3, 0).unwrap();
+        }
+        for n in 0..COUNT {
+            map.remove(10 + n * 3).unwrap();
+        }
+        check(&map);
+        assert!(map.blocks.is_empty());
+    }
+
+    fn check(map: &RangeMap<u32>) {
+        let mut below = 0;
+        for leaf in &map.leaves {
+            let gaps = leaf.entries.iter().map(|entry| {
+                let gap = entry.start - below;
+                below = entry.end;
+                gap
+            });
+            assert_eq!(leaf.max_gap, gaps.max().unwrap());
+        }
+        let largest = |leaves: &[Leaf<u32>]| leaves.iter().map(|leaf| leaf.max_gap).max().unwrap();
+        assert!(map.leaves.chunks(BLOCK_SIZE).map(largest).eq(map.blocks.iter().copied()));
+    }
+
     proptest! {
         /// The map agrees with a model in every operation, gap searches included.
         #[test]
@@ -383,6 +488,7 @@ mod tests {
                     _ => {}
                 }
             }
+            check(&map);
             prop_assert_eq!(map.len(), model.len());
             prop_assert!(map
                 .iter()

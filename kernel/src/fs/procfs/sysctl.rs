@@ -9,13 +9,14 @@ use crate::{
         synthetic::{Attributes, StaticDir, SyntheticFs},
     },
     klog,
-    mm::MemoryStats,
+    mm::{self, MemoryStats},
     params,
     process::{clone, host_name, limits, pid},
     random,
 };
 use abi::{Errno, Result};
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
+use core::ops::RangeInclusive;
 
 type Show = fn() -> String;
 type Store = fn(&[u8]) -> Result<()>;
@@ -52,7 +53,11 @@ const VALUES: &[Value] = &[
     fixed("kernel/overflowgid", overflow_id),
     fixed("kernel/overflowuid", overflow_id),
     fixed("kernel/panic", || format!("{}", params::get().panic)),
-    fixed("kernel/pid_max", || format!("{}", pid::PID_MAX)),
+    variable(
+        "kernel/pid_max",
+        || format!("{}", pid::limit()),
+        |bytes| set_number(bytes, pid::LIMITS, pid::set_limit),
+    ),
     variable("kernel/printk", printk, set_printk),
     fixed("kernel/random/boot_id", boot_id),
     fixed("kernel/random/entropy_avail", || format!("{}", random::POOL_BITS)),
@@ -61,9 +66,17 @@ const VALUES: &[Value] = &[
     fixed("kernel/randomize_va_space", || {
         String::from(if params::get().no_randomize { "0" } else { "2" })
     }),
-    fixed("kernel/threads-max", || format!("{}", clone::thread_limit())),
+    variable(
+        "kernel/threads-max",
+        || format!("{}", clone::thread_limit()),
+        |bytes| set_number(bytes, 1..=pid::PID_MAX, clone::set_thread_limit),
+    ),
     fixed("kernel/version", || String::from(host_name::VERSION)),
-    fixed("vm/max_map_count", || String::from("65530")),
+    variable(
+        "vm/max_map_count",
+        || format!("{}", mm::max_map_count()),
+        |bytes| set_number(bytes, 0..=i32::MAX.cast_unsigned(), mm::set_max_map_count),
+    ),
     fixed("vm/mmap_min_addr", || String::from("65536")),
     fixed("vm/overcommit_memory", || String::from("0")),
     fixed("vm/overcommit_ratio", || String::from("50")),
@@ -82,6 +95,14 @@ fn domain_name() -> String {
 /// As with the other strings of Linux's table, what is beyond the limit is cut.
 fn set_name(bytes: &[u8], set: fn(&[u8])) -> Result<()> {
     set(line(bytes));
+    Ok(())
+}
+
+/// A decimal number in `range`; `EINVAL`.
+fn set_number(bytes: &[u8], range: RangeInclusive<u32>, set: fn(u32)) -> Result<()> {
+    let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
+    let number = text.trim().parse().ok().filter(|number| range.contains(number));
+    set(number.ok_or(Errno::EINVAL)?);
     Ok(())
 }
 
@@ -175,10 +196,6 @@ fn node(fs: &Arc<SyntheticFs>, value: &'static Value) -> Arc<Inode> {
         out.push('\n');
         Ok(())
     };
-    match value.store {
-        None => fs.text(Attributes::root(value.mode), text),
-        Some(store) => {
-            fs.writable_text(Attributes::root(value.mode), Some(Box::new(text)), Box::new(store))
-        }
-    }
+    let store = value.store.map(|store| Box::new(store) as Box<_>);
+    fs.setting(Attributes::root(value.mode), Box::new(text), store)
 }

@@ -265,7 +265,7 @@ impl AddressSpace {
         let end = range.end.checked_add(PAGE_SIZE).ok_or(Errno::ENOMEM)?;
         if !map.is_free(range.start..end)
             || !map.may_expand(flags, pages)
-            || map.vmas.len() >= super::MAX_MAP_COUNT
+            || map.vmas.len() >= super::max_map_count()
         {
             return Err(Errno::ENOMEM);
         }

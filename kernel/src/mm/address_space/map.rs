@@ -1,8 +1,8 @@
 //! `mmap(2)`: checks, placement, and the map's own book-keeping.
 
 use super::{
-    AddressSpace, MAX_MAP_COUNT, MMAP_MIN_ADDR, Map, MapKind, MapRequest, MmapFlags, Prot, Removed,
-    STACK_GUARD_GAP,
+    AddressSpace, MMAP_MIN_ADDR, Map, MapKind, MapRequest, MmapFlags, Prot, Removed,
+    STACK_GUARD_GAP, max_map_count,
     shmem::Shmem,
     tlb::Gather,
     vma::{Backing, Object, Vma, VmaFlags, access_flags},
@@ -191,7 +191,7 @@ impl Map {
         if entry.value.flags.contains(VmaFlags::SPECIAL) {
             return Err(Errno::EINVAL);
         }
-        if self.vmas.len() >= MAX_MAP_COUNT {
+        if self.vmas.len() >= max_map_count() {
             return Err(Errno::ENOMEM);
         }
         let (start, end) = (entry.start, entry.end);
@@ -294,7 +294,7 @@ impl AddressSpace {
         let mut object = prepare(&kind, flags, len);
         let mut removed = Removed::new();
         let mut map = self.map.write_killable()?;
-        if map.vmas.len() >= MAX_MAP_COUNT {
+        if map.vmas.len() >= max_map_count() {
             return Err(Errno::ENOMEM);
         }
         let fixed = flags.intersects(MmapFlags::FIXED | MmapFlags::FIXED_NOREPLACE);

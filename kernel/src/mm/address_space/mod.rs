@@ -184,7 +184,17 @@ pub trait PageSource: Send + Sync {
 /// The first address that a program may map unless it is privileged (`vm.mmap_min_addr`).
 pub const MMAP_MIN_ADDR: usize = 65536;
 /// Most mappings in a space (`vm.max_map_count`).
-pub const MAX_MAP_COUNT: usize = 65530;
+static MAX_MAP_COUNT: AtomicU32 = AtomicU32::new(65530);
+
+/// Reads `vm.max_map_count`.
+pub fn max_map_count() -> usize {
+    MAX_MAP_COUNT.load(Ordering::Relaxed) as usize
+}
+
+/// Sets it; at most `i32::MAX`.
+pub fn set_max_map_count(count: u32) {
+    MAX_MAP_COUNT.store(count, Ordering::Relaxed);
+}
 /// Bytes kept free below a stack (`stack_guard_gap`).
 pub const STACK_GUARD_GAP: usize = 256 * PAGE_SIZE;
 

@@ -1,9 +1,10 @@
 //! `mremap(2)`.
 
 use super::{
-    AddressSpace, MAX_MAP_COUNT, Map, MmapFlags, Removed,
+    AddressSpace, Map, MmapFlags, Removed,
     change::check_range,
     map::{commit, page_align, uncommit},
+    max_map_count,
     tlb::Gather,
     vma::{Backing, VmaFlags},
 };
@@ -137,13 +138,13 @@ impl AddressSpace {
             if target.start < old.end && old.start < target.end {
                 return Err(Errno::EINVAL);
             }
-            if map.vmas.len() + 2 >= MAX_MAP_COUNT - 3 {
+            if map.vmas.len() + 2 >= max_map_count().saturating_sub(3) {
                 return Err(Errno::ENOMEM);
             }
             self.unmap_locked(map, target.clone(), gather, removed)?;
             target
         } else {
-            if map.vmas.len() + 2 >= MAX_MAP_COUNT - 3 {
+            if map.vmas.len() + 2 >= max_map_count().saturating_sub(3) {
                 return Err(Errno::ENOMEM);
             }
             let target = map.find_area(new_addr, new_len, MmapFlags::empty())?;
@@ -170,7 +171,7 @@ impl AddressSpace {
         gather: &mut Gather<'_>,
         removed: &mut Removed,
     ) -> Result<usize> {
-        if map.vmas.len() >= MAX_MAP_COUNT - 3 {
+        if map.vmas.len() >= max_map_count().saturating_sub(3) {
             return Err(Errno::ENOMEM);
         }
         let entry = map.vmas.get(old.start).ok_or(Errno::EFAULT)?;
