@@ -38,11 +38,10 @@ pub fn overlays(names: &[&str]) -> Result<Vec<PathBuf>> {
     let apt = Apt::suite(SUITE, COMPONENTS)?;
     let cache = paths::created(paths::cache()?.join("packages"))?;
     let _lock = paths::lock(&cache)?;
-    let mut overlays = vec![merged_usr(&cache)?];
-    for package in closure(&apt, names)? {
-        overlays.push(unpacked(&apt, &package, &cache)?);
-    }
-    Ok(overlays)
+    let packages = closure(&apt, names)?;
+    unpack_missing(&apt, &packages, &cache)?;
+    let folders = packages.iter().map(|package| folder(package, &cache));
+    Ok(std::iter::once(merged_usr(&cache)?).chain(folders).collect())
 }
 
 /// The named packages, which have to be there, and all libraries they need, in name order.
@@ -72,23 +71,33 @@ fn closure(apt: &Apt, names: &[&str]) -> Result<Vec<Package>> {
 
 /// Whether a package is there to be linked with when programs run.
 fn is_library(name: &str) -> bool {
-    name.starts_with("lib") && !name.contains("-dev")
+    name == "zlib1g" || name.starts_with("lib") && !name.contains("-dev")
 }
 
-/// The package in the cache, downloaded if it is not there.
-fn unpacked(apt: &Apt, package: &Package, cache: &Path) -> Result<PathBuf> {
-    let folder = cache.join(format!("{}_{}", package.name, package.version));
-    if folder.is_dir() {
-        return Ok(folder);
+/// Where a package is in the cache.
+fn folder(package: &Package, cache: &Path) -> PathBuf {
+    cache.join(format!("{}_{}", package.name, package.version))
+}
+
+/// Downloads those packages that are not in the cache.
+fn unpack_missing(apt: &Apt, packages: &[Package], cache: &Path) -> Result<()> {
+    let missing: Vec<&Package> =
+        packages.iter().filter(|package| !folder(package, cache).is_dir()).collect();
+    if missing.is_empty() {
+        return Ok(());
     }
-    let partial = cache.join("partial");
-    paths::remove(&partial)?;
-    apt.unpack_package(&package.name, &paths::created(partial.clone())?)?;
-    for path in LEFT_OUT {
-        paths::remove(&partial.join(path))?;
+    let work = tempfile::tempdir_in(cache).at(cache)?;
+    let names: Vec<&str> = missing.iter().map(|package| package.name.as_str()).collect();
+    apt.unpack_packages(&names, work.path())?;
+    for package in missing {
+        let unpacked = work.path().join(&package.name);
+        for path in LEFT_OUT {
+            paths::remove(&unpacked.join(path))?;
+        }
+        let to = folder(package, cache);
+        fs::rename(&unpacked, &to).at(&to)?;
     }
-    fs::rename(&partial, &folder).at(&folder)?;
-    Ok(folder)
+    Ok(())
 }
 
 /// The links that Debian's packages expect: `/lib` and `/lib64` are in `/usr`.
@@ -110,6 +119,7 @@ mod tests {
     #[test]
     fn libraries_come_along_and_compilers_do_not() {
         assert!(is_library("libc6"));
+        assert!(is_library("zlib1g"));
         assert!(!is_library("libc6-dev"));
         assert!(!is_library("libc-dev-bin"));
         assert!(!is_library("perl-base"));

@@ -52,6 +52,9 @@ impl Apt {
             paths::created(folder.join(part))?;
         }
         let apt = Self { folder };
+        // Nothing is installed as far as this set-up is concerned: the machine's own packages are not on offer.
+        let status = apt.folder.join("status");
+        fs::write(&status, "").at(&status)?;
         let list = apt.folder.join("sources.list");
         let stamp = apt.folder.join("lists/fetched");
         if fs::read_to_string(&list).unwrap_or_default() != wanted {
@@ -105,17 +108,32 @@ impl Apt {
 
     /// Downloads a binary package and unpacks it into `to`.
     pub fn unpack_package(&self, package: &str, to: &Path) -> Result<()> {
+        let folder = tempfile::tempdir_in(&self.folder).at(&self.folder)?;
+        self.unpack_packages(&[package], folder.path())?;
+        let unpacked = folder.path().join(package);
+        fs::rename(&unpacked, to).at(to)
+    }
+
+    /// Downloads binary packages and unpacks each into the folder of its name in `to`.
+    pub fn unpack_packages(&self, packages: &[&str], to: &Path) -> Result<()> {
         let work = tempfile::tempdir_in(&self.folder).at(&self.folder)?;
+        let what = packages.join(", ");
         {
-            let _progress = progress::spinner(format!("downloading {package}"));
+            let _progress = progress::spinner(format!("downloading {what}"));
             let mut command = self.command("apt-get");
-            process::run_quietly(command.current_dir(work.path()).args(["download", package]))
-                .map_err(|error| download_error(package, &error))?;
+            process::run_quietly(command.current_dir(work.path()).arg("download").args(packages))
+                .map_err(|error| download_error(&what, &error))?;
         }
-        let archive = only_file(work.path(), "deb")
-            .ok_or_else(|| missing(package, "apt-get downloaded nothing"))?;
-        let _progress = progress::spinner(format!("unpacking {package}"));
-        process::run_quietly(Command::new("dpkg").arg("-x").arg(archive).arg(to))
+        let _progress = progress::spinner(format!("unpacking {what}"));
+        for package in packages {
+            let archive = files(work.path(), "deb")
+                .into_iter()
+                .find(|path| package_in(path) == Some(package))
+                .ok_or_else(|| missing(package, "apt-get did not download it"))?;
+            let mut command = Command::new("dpkg");
+            process::run_quietly(command.arg("-x").arg(archive).arg(to.join(package)))?;
+        }
+        Ok(())
     }
 
     /// Downloads a source package, unpacks and patches it into `to`, and returns its version.
@@ -161,6 +179,7 @@ impl Apt {
             ("Dir::Etc::sourcelist", self.folder.join("sources.list")),
             ("Dir::Etc::sourceparts", PathBuf::from("/dev/null")),
             ("Dir::State::lists", self.folder.join("lists")),
+            ("Dir::State::status", self.folder.join("status")),
             ("Dir::Cache", self.folder.join("cache")),
             ("APT::Sandbox::User", PathBuf::from("root")),
             ("Acquire::Languages", PathBuf::from("none")),
@@ -247,11 +266,19 @@ fn dependencies(stanza: &str) -> Vec<String> {
 }
 
 fn only_file(folder: &Path, extension: &str) -> Option<PathBuf> {
-    let entries = fs::read_dir(folder).ok()?;
-    entries
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|found| found == extension))
+    files(folder, extension).pop()
+}
+
+/// The files of a folder whose names end so.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
+}
+
+/// The package in an archive called `NAME_VERSION_ARCHITECTURE.deb`.
+fn package_in(archive: &Path) -> Option<&str> {
+    archive.file_name()?.to_str()?.split('_').next()
 }
 
 #[cfg(test)]

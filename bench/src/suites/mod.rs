@@ -4,6 +4,8 @@
 //! prints. The programs are Debian's packages, unchanged; a suite knows how to call them and how to read them.
 
 mod lmbench;
+mod rt_tests;
+mod stress_ng;
 
 use std::time::Duration;
 
@@ -77,7 +79,7 @@ pub enum Quantity {
 
 /// All suites, in the order in which they run.
 pub fn all() -> Vec<Suite> {
-    vec![lmbench::suite()]
+    vec![lmbench::suite(), rt_tests::suite(), stress_ng::suite()]
 }
 
 impl Case {
@@ -186,6 +188,12 @@ fn nanoseconds(time: Duration) -> f64 {
 fn number_before(text: &str, word: &str) -> Option<f64> {
     let at = text.find(word)?;
     text[..at].split_whitespace().next_back()?.parse().ok()
+}
+
+/// The number behind the first of these words.
+fn number_after(text: &str, word: &str) -> Option<f64> {
+    let (_, rest) = text.split_once(word)?;
+    rest.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
