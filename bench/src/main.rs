@@ -146,7 +146,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         machine: machine::describe(cli.stock)?,
         date,
         git,
-        boot: boot::measure(settings.rounds)?,
+        boot: boot::measure(if cli.is_narrowed() { 1 } else { settings.rounds })?,
         settings,
         rows: if cli.growth { Vec::new() } else { plan::measure(&plan)? },
         growth: cli.measure_growth()?,
