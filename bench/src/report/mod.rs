@@ -70,3 +70,18 @@ pub fn figure_name(figure: Figure) -> &'static str {
 pub fn cpus(count: u32) -> String {
     if count == 1 { "1 CPU".to_owned() } else { format!("{count} CPUs") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headlines_are_what_the_suites_call_so() {
+        let headlines = Headlines::of_suites();
+        let mut row = fixtures::row("lat_pipe", &[1.0], &[1.0]);
+        assert!(headlines.contains(&row));
+        row.label = "with parameters that no suite has".into();
+        assert!(!headlines.contains(&row));
+        assert!(Headlines::all().contains(&row));
+    }
+}
