@@ -15,7 +15,7 @@ use crate::guest::{self, Command, Done, End};
 use crate::machine::System;
 use crate::packages;
 use crate::results::{Figure, Outcome, Row, Settings};
-use crate::suites::{self, Case, Figures, Reading, Scales, Suite};
+use crate::suites::{self, Case, Reading, Scales, Suite};
 
 /// What to measure.
 pub struct Plan {
@@ -99,7 +99,7 @@ impl Plan {
     /// Whether a case belongs into a pass.
     fn includes(&self, pass: Pass, case: &Case) -> bool {
         match pass.figure {
-            Figure::Instructions => case.figures == Figures::Both,
+            Figure::Instructions => true,
             Figure::WallClock => {
                 case.scales == Scales::Yes || Some(&pass.smp) == self.settings.smp.iter().min()
             }

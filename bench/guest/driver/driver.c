@@ -3,7 +3,7 @@
  *
  *   driver run FILE      FILE holds NUL-terminated strings, three a command: a name, the limit in seconds,
  *                        and a line for /bin/sh
- *   driver time CMD...   runs CMD and says how long it took from fork to wait: `elapsed_ns N`
+ *   driver time CMD...   runs CMD and says how long it took from fork to wait, on a line of its own: `elapsed_ns N`
  *
  * What `run` writes to its standard output is a sequence of frames, so nothing that a command prints can be
  * taken for something else. A frame is a line `KIND NAME LENGTH` and LENGTH bytes:
@@ -219,7 +219,7 @@ static int time_command(char **command)
 		fprintf(stderr, "driver: %s: wait status %#x\n", command[0], status);
 		return 1;
 	}
-	printf("elapsed_ns %lld\n", taken);
+	printf("\nelapsed_ns %lld\n", taken);
 	return 0;
 }
 

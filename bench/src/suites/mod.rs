@@ -3,9 +3,13 @@
 //! A suite is a list of [`Case`]s: a command for the guest's shell, and the figures to read off what it
 //! prints. The programs are Debian's packages, unchanged; a suite knows how to call them and how to read them.
 
+mod fio;
 mod lmbench;
+mod network;
+mod programs;
 mod rt_tests;
 mod stress_ng;
+mod sysbench;
 
 use std::time::Duration;
 
@@ -28,21 +32,10 @@ pub struct Case {
     pub command: String,
     /// The seconds it may take, on the guest's clock.
     pub limit: u32,
-    /// What can be counted while it runs.
-    pub figures: Figures,
     /// Whether more CPUs change what it shows.
     pub scales: Scales,
     /// What is read off its output.
     pub rows: Vec<Reading>,
-}
-
-/// What can be counted while a command runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Figures {
-    /// Instructions as well as time.
-    Both,
-    /// Time alone: it runs for a fixed time, or sleeps.
-    WallClock,
 }
 
 /// Whether more CPUs change what a command shows.
@@ -79,7 +72,16 @@ pub enum Quantity {
 
 /// All suites, in the order in which they run.
 pub fn all() -> Vec<Suite> {
-    vec![lmbench::suite(), rt_tests::suite(), stress_ng::suite()]
+    vec![
+        lmbench::suite(),
+        rt_tests::suite(),
+        stress_ng::suite(),
+        sysbench::suite(),
+        fio::suite(),
+        network::iperf3(),
+        network::netperf(),
+        programs::suite(),
+    ]
 }
 
 impl Case {
@@ -92,13 +94,7 @@ impl Case {
             quantity: Quantity::Time,
             read: elapsed,
         };
-        Self {
-            command: command.into(),
-            limit: 30,
-            figures: Figures::Both,
-            scales: Scales::No,
-            rows: vec![reading],
-        }
+        Self { command: command.into(), limit: 30, scales: Scales::No, rows: vec![reading] }
     }
 
     /// Read as nanoseconds.
