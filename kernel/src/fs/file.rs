@@ -274,6 +274,13 @@ impl File {
         self.position_lock.lock()
     }
 
+    /// The same where POSIX has reads and writes not meet: regular files, but no devices.
+    fn lock_shared_position(&self) -> Option<MutexGuard<'_, ()>> {
+        let kept_apart =
+            matches!(self.inode().file_type(), FileType::Regular | FileType::Directory);
+        kept_apart.then(|| self.position_lock.lock())
+    }
+
     /// Reads at the file's position, waiting when the file is a blocking one. `EBADF` when not readable.
     pub fn read(&self, dst: &mut IoSink<'_>) -> Result<usize> {
         if !self.flags().readable() {
@@ -282,7 +289,7 @@ impl File {
         if !self.ops.seekable() {
             return self.read_stream(dst);
         }
-        let _lock = self.position_lock.lock();
+        let _lock = self.lock_shared_position();
         let mut offset = self.position();
         let n = self.wait_for(READ_EVENTS, || self.ops.read(self, dst, &mut offset))?;
         self.set_position(offset);
@@ -298,7 +305,7 @@ impl File {
         if !self.ops.seekable() {
             return self.write_stream(src);
         }
-        let _lock = self.position_lock.lock();
+        let _lock = self.lock_shared_position();
         let mut offset = self.position();
         self.limit_growth(src, offset)?;
         let n = self.wait_for(WRITE_EVENTS, || self.ops.write(self, src, &mut offset))?;

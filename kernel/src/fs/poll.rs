@@ -68,6 +68,9 @@ const READABLE: PollEvents = PollEvents::IN
 const WRITABLE: PollEvents =
     PollEvents::OUT.union(PollEvents::WRNORM).union(PollEvents::WRBAND).union(PollEvents::ERR);
 
+/// What ends a wait for exceptional conditions.
+const URGENT: PollEvents = PollEvents::PRI;
+
 impl FdSets {
     /// Empty sets for `words` words each; `ENOMEM`.
     pub fn with_words(words: usize) -> Result<FdSets> {
@@ -95,12 +98,6 @@ pub fn select(
     Ok((found, bits))
 }
 
-/// What ends the wait for the member `bit` of the sets' word `word`.
-fn interest(wanted: &FdSets, word: usize, bit: u64) -> PollEvents {
-    let of = |set: &[u64], events| if set[word] & bit != 0 { events } else { PollEvents::empty() };
-    of(&wanted.read, READABLE) | of(&wanted.write, WRITABLE) | of(&wanted.except, PollEvents::PRI)
-}
-
 fn select_round(
     files: &FdTable,
     wanted: &FdSets,
@@ -109,33 +106,39 @@ fn select_round(
     table: &mut PollTable,
 ) -> Result<usize> {
     let mut bits = 0;
-    for word in 0..wanted.read.len() {
-        let all = wanted.read[word] | wanted.write[word] | wanted.except[word];
-        let (mut read, mut write, mut except) = (0, 0, 0);
-        let mut left = all;
+    let sets = wanted.read.iter().zip(&wanted.write).zip(&wanted.except);
+    let results = found.read.iter_mut().zip(&mut found.write).zip(&mut found.except);
+    for (word, (asked, results)) in sets.zip(results).enumerate() {
+        let ((&read, &write), &except) = asked;
+        let mut ready = (0, 0, 0);
+        let mut left = read | write | except;
         while left != 0 {
             let shift = left.trailing_zeros();
-            let bit = 1u64 << shift;
-            left &= !bit;
+            left &= left - 1;
             let fd = word * 64 + shift as usize;
             if fd >= count {
                 break;
             }
             let file = files.get(i32::try_from(fd).map_err(|_| Errno::EBADF)?)?;
-            table.set_interest(interest(wanted, word, bit));
+            if table.is_registering() {
+                let of = |set: u64, events| match set >> shift & 1 {
+                    0 => PollEvents::empty(),
+                    _ => events,
+                };
+                table.set_interest(of(read, READABLE) | of(write, WRITABLE) | of(except, URGENT));
+            }
             let events = file.poll(table);
-            let hit = |set: &[u64], events_of: PollEvents| {
-                if set[word] & bit != 0 && events.intersects(events_of) { bit } else { 0 }
-            };
-            read |= hit(&wanted.read, READABLE);
-            write |= hit(&wanted.write, WRITABLE);
-            except |= hit(&wanted.except, PollEvents::PRI);
-            if (read | write | except) != 0 {
+            let bit = |events_of: PollEvents| u64::from(events.intersects(events_of)) << shift;
+            ready.0 |= bit(READABLE) & read;
+            ready.1 |= bit(WRITABLE) & write;
+            ready.2 |= bit(URGENT) & except;
+            if ready != (0, 0, 0) {
                 table.stop_registering();
             }
         }
-        (found.read[word], found.write[word], found.except[word]) = (read, write, except);
-        bits += (read.count_ones() + write.count_ones() + except.count_ones()) as usize;
+        let ((read, write), except) = results;
+        (*read, *write, *except) = ready;
+        bits += (ready.0.count_ones() + ready.1.count_ones() + ready.2.count_ones()) as usize;
     }
     Ok(bits)
 }

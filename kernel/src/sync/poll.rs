@@ -119,6 +119,11 @@ impl PollTable {
         fence(Ordering::SeqCst);
         self.registrations.push(Registration { queue: queue.clone(), waiter });
     }
+    /// Whether [`PollTable::register`] does anything.
+    #[inline]
+    pub fn is_registering(&self) -> bool {
+        self.registering
+    }
     /// After a round of polls found nothing: stop further registration (poll(2) registers once).
     pub fn stop_registering(&mut self) {
         self.registering = false;

@@ -34,6 +34,11 @@ impl Instant {
 impl Timespec {
     /// From nanoseconds.
     pub const fn from_nanos(ns: i128) -> Timespec {
+        // Until the year 2262 a division of 64 bits does.
+        if ns >= 0 && ns <= i64::MAX as i128 {
+            let ns = ns as i64;
+            return Timespec { tv_sec: ns / SECOND, tv_nsec: ns % SECOND };
+        }
         Timespec {
             tv_sec: ns.div_euclid(SECOND as i128) as i64,
             tv_nsec: ns.rem_euclid(SECOND as i128) as i64,
