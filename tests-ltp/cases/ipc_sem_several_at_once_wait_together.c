@@ -49,6 +49,26 @@ int main(void)
 	struct sembuf last[] = { { 1, -1, 0 }, { 3, 1, 0 } };
 	OK(semop(id, last, 2));
 	CHECK_EQ(test_wait(child), 0);
+	/* A taker that came later reaches the zero that an earlier call waits for. */
+	sem_set(id, 0, 1);
+	sem_set(id, 1, 0);
+	child = (pid_t)OK(fork());
+	if (child == 0) {
+		struct sembuf mixed[] = { { 0, 0, 0 }, { 1, 1, 0 } };
+		OK(semop(id, mixed, 2));
+		_exit(0);
+	}
+	sem_await(id, 0, GETZCNT, 1);
+	next = (pid_t)OK(fork());
+	if (next == 0) {
+		OK(sem_one(id, 0, -2, 0));
+		_exit(0);
+	}
+	sem_await(id, 0, GETNCNT, 1);
+	OK(sem_one(id, 0, 1, 0));
+	CHECK_EQ(test_wait(next), 0);
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(sem_value(id, 1), 1);
 	sem_remove(id);
 	return 0;
 }

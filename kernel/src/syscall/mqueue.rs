@@ -10,7 +10,7 @@ use crate::{
     time::{self, Instant, Timespec},
 };
 use abi::{Errno, Result, mqueue::MqAttr};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::vec::Vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 calls! {
@@ -36,11 +36,12 @@ struct Sigevent {
     pad: [u64; 6],
 }
 
-/// The open file of a descriptor; `EBADF`.
-fn file_of(fd: usize) -> Result<Arc<File>> {
+/// Calls `f` with the open file of a descriptor; `EBADF`.
+fn with_file<R>(fd: usize, f: impl FnOnce(&File) -> Result<R>) -> Result<R> {
     let task = sched::current();
     let files = task.files.borrow();
-    files.get(fd as i32).map(|file| Arc::clone(&file))
+    let file = files.get(fd as i32)?;
+    f(&file)
 }
 
 /// A name without its slash; `ENOENT` when empty.
@@ -90,14 +91,15 @@ fn mq_timedsend(args: &[usize; 6]) -> Result<usize> {
     let deadline = deadline(timeout)?;
     let priority = priority as u32;
     mqueue::check_priority(priority)?;
-    mqueue::send(&*file_of(fd)?, UserAddr(text), length, priority, deadline).map(|()| 0)
+    with_file(fd, |file| mqueue::send(file, UserAddr(text), length, priority, deadline))?;
+    Ok(0)
 }
 
 /// `mq_timedreceive(2)`.
 fn mq_timedreceive(args: &[usize; 6]) -> Result<usize> {
     let &[fd, text, room, priority, timeout, _] = args;
     let deadline = deadline(timeout)?;
-    let message = mqueue::receive(&*file_of(fd)?, room, deadline)?;
+    let message = with_file(fd, |file| mqueue::receive(file, room, deadline))?;
     if priority != 0 {
         user::write(UserAddr(priority), &message.priority)?;
     }
@@ -112,7 +114,7 @@ fn mq_notify(args: &[usize; 6]) -> Result<usize> {
         0 => None,
         addr => Some(event_of(user::read(UserAddr(addr))?)?),
     };
-    mqueue::notify(&*file_of(fd)?, event).map(|()| 0)
+    with_file(fd, |file| mqueue::notify(file, event)).map(|()| 0)
 }
 
 fn event_of(event: Sigevent) -> Result<Event> {
@@ -140,7 +142,7 @@ fn mq_getsetattr(args: &[usize; 6]) -> Result<usize> {
         addr => Some(user::read(UserAddr(addr))?),
     };
     mqueue::check_attributes(new.as_ref())?;
-    let attributes = mqueue::attributes(&*file_of(fd)?, new.as_ref())?;
+    let attributes = with_file(fd, |file| mqueue::attributes(file, new.as_ref()))?;
     if old != 0 {
         user::write(UserAddr(old), &attributes)?;
     }

@@ -72,7 +72,7 @@ pub fn operate(id: Id, operations: Operations, timeout: Option<Duration>) -> Res
         match state.attempt(&operations, actor) {
             Attempt::Done => {
                 let mut wakes = WakeList::new();
-                if wanted == WRITE {
+                if wanted == WRITE && !state.is_quiet() {
                     state.settle(changed_by(&operations), &mut wakes);
                 }
                 state.operated = now();

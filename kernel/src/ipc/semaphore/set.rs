@@ -55,6 +55,8 @@ pub(super) struct State {
     /// Calls with several operations that all wait for zero.
     several_zero: Queue,
     next_ticket: u64,
+    /// Calls in all queues: where there are none, a change concerns nobody.
+    queued: usize,
 }
 
 type Queue = BTreeMap<u64, Arc<Request>>;
@@ -146,6 +148,7 @@ impl SemaphoreSet {
                     several: Queue::new(),
                     several_zero: Queue::new(),
                     next_ticket: 1,
+                    queued: 0,
                 },
             ),
         }
@@ -217,13 +220,21 @@ impl State {
             waiter: Waiter::new(),
         });
         self.next_ticket += 1;
+        self.queued += 1;
         self.queue_of(&request).insert(request.ticket, Arc::clone(&request));
         request
     }
 
     /// Takes a call out of its queue.
     pub fn dequeue(&mut self, request: &Request) {
-        self.queue_of(request).remove(&request.ticket);
+        if self.queue_of(request).remove(&request.ticket).is_some() {
+            self.queued -= 1;
+        }
+    }
+
+    /// Whether nobody waits.
+    pub fn is_quiet(&self) -> bool {
+        self.queued == 0
     }
 
     fn queue_of(&mut self, request: &Request) -> &mut Queue {
@@ -237,6 +248,9 @@ impl State {
 
     /// After all semaphores may have changed: see [`State::settle`].
     pub fn settle_all(&mut self, wakes: &mut WakeList) -> bool {
+        if self.is_quiet() {
+            return false;
+        }
         let waited_for =
             |semaphore: &Semaphore| !semaphore.takers.is_empty() || !semaphore.zero.is_empty();
         let numbers = (0u16..).zip(&self.semaphores);
@@ -259,8 +273,10 @@ impl State {
                 continue;
             }
             any = true;
-            // What was given may be what somebody tried before waits for.
-            if request.operations.iter().any(|operation| operation.sem_op > 0) {
+            // What was given, or the zero that was reached, may be what somebody tried before waits for. Who only takes from
+            // one semaphore waits for neither.
+            let gives = request.operations.iter().any(|operation| operation.sem_op > 0);
+            if gives || !self.several.is_empty() {
                 tried = 0;
             }
             if request.operations.len() > 1 {
@@ -280,6 +296,7 @@ impl State {
                 continue;
             }
             while let Some((_, request)) = semaphore.zero.pop_first() {
+                self.queued -= 1;
                 semaphore.pid = request.pid.0;
                 request.waiter.decide(Ok(()), wakes);
                 any = true;
@@ -337,6 +354,7 @@ impl State {
     /// The set is removed: nobody waits any longer, nothing is taken back.
     pub fn close(&mut self, wakes: &mut WakeList) {
         self.removed = true;
+        self.queued = 0;
         self.adjustments.clear();
         let mut queues = alloc::vec![
             core::mem::take(&mut self.several),
