@@ -57,8 +57,13 @@ impl<T> Waiter<T> {
         self.outcome.lock().take()
     }
 
-    /// Sleeps until there is an outcome, a signal, or the deadline. No lock is held.
-    pub fn sleep(&self, deadline: Option<Instant>) -> Ended {
+    /// Has the task look at its deadline again.
+    pub fn nudge(&self) {
+        sched::wake(&self.task, WakeEvent::Normal);
+    }
+
+    /// Sleeps until there is an outcome, a signal, or the deadline, which is asked for before each sleep. No lock is held.
+    pub fn sleep(&self, deadline: impl Fn() -> Option<Instant>) -> Ended {
         let ended = loop {
             sched::set_state(TaskState::Interruptible);
             if self.decided.load(Ordering::Acquire) {
@@ -67,7 +72,7 @@ impl<T> Waiter<T> {
             if signal::pending(&self.task) {
                 break Ended::Signal;
             }
-            if !sched::schedule_until(deadline) {
+            if !sched::schedule_until(deadline()) {
                 break Ended::TimedOut;
             }
         };

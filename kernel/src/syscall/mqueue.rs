@@ -7,7 +7,7 @@ use crate::{
     mm::{UserAddr, user},
     process::signal::Signal,
     sched,
-    time::{self, Instant, Timespec},
+    time::Timespec,
 };
 use abi::{Errno, Result, mqueue::MqAttr};
 use alloc::vec::Vec;
@@ -75,31 +75,31 @@ fn mq_unlink(args: &[usize; 6]) -> Result<usize> {
     mqueue::unlink(&read_name(args[0])?).map(|()| 0)
 }
 
-/// The instant of an absolute time on the wall clock; none: for ever.
-fn deadline(addr: usize) -> Result<Option<Instant>> {
+/// Until which time on the wall clock to wait; none: for ever.
+fn read_limit(addr: usize) -> Result<Option<Timespec>> {
     if addr == 0 {
         return Ok(None);
     }
     let at: Timespec = user::read(UserAddr(addr))?;
     at.to_duration()?;
-    Ok(Some(time::realtime_to_monotonic(at)))
+    Ok(Some(at))
 }
 
 /// `mq_timedsend(2)`.
 fn mq_timedsend(args: &[usize; 6]) -> Result<usize> {
     let &[fd, text, length, priority, timeout, _] = args;
-    let deadline = deadline(timeout)?;
+    let until = read_limit(timeout)?;
     let priority = priority as u32;
     mqueue::check_priority(priority)?;
-    with_file(fd, |file| mqueue::send(file, UserAddr(text), length, priority, deadline))?;
+    with_file(fd, |file| mqueue::send(file, UserAddr(text), length, priority, until))?;
     Ok(0)
 }
 
 /// `mq_timedreceive(2)`.
 fn mq_timedreceive(args: &[usize; 6]) -> Result<usize> {
     let &[fd, text, room, priority, timeout, _] = args;
-    let deadline = deadline(timeout)?;
-    let message = with_file(fd, |file| mqueue::receive(file, room, deadline))?;
+    let until = read_limit(timeout)?;
+    let message = with_file(fd, |file| mqueue::receive(file, room, until))?;
     if priority != 0 {
         user::write(UserAddr(priority), &message.priority)?;
     }

@@ -83,7 +83,7 @@ pub fn send(id: Id, kind: i64, text: UserAddr, length: usize, wait: bool) -> Res
         drop(state);
         let queue = Arc::clone(found);
         drop(guard);
-        sender.waiter.sleep(None);
+        sender.waiter.sleep(|| None);
         let mut outcome = sender.waiter.take();
         if outcome.is_none() {
             let mut state = queue.state.lock();
@@ -151,7 +151,7 @@ pub fn receive(id: Id, room: usize, kind: i64, flags: ReceiveFlags) -> Result<Re
         drop(state);
         let queue = Arc::clone(found);
         drop(guard);
-        let ended = receiver.waiter.sleep(None);
+        let ended = receiver.waiter.sleep(|| None);
         debug_assert_ne!(ended, Ended::TimedOut);
         let mut outcome = receiver.waiter.take();
         if outcome.is_none() {

@@ -1,29 +1,55 @@
 //! `mq_timedsend(2)`, `mq_timedreceive(2)`. Texts are copied from and to user memory without a lock.
 
 use super::{
-    queue::{Effects, Message},
+    queue::{Effects, Message, Receiver, Sender},
     queue_of,
 };
 use crate::{
     fs::{File, OpenFlags},
-    ipc::waiter::Ended,
+    ipc::waiter::{Ended, Waiter},
     mm::{UserAddr, try_alloc, user},
-    time::Instant,
+    time::{self, Timespec, WallChange, WallWatcher},
 };
 use abi::{Errno, Result, mqueue::MQ_PRIO_MAX};
+use alloc::sync::Arc;
+
+impl WallWatcher for Receiver {
+    fn wall_clock_changed(&self, _: WallChange) {
+        self.waiter.nudge();
+    }
+}
+
+impl WallWatcher for Sender {
+    fn wall_clock_changed(&self, _: WallChange) {
+        self.waiter.nudge();
+    }
+}
+
+/// Sleeps until somebody decides, a signal comes, or the wall clock shows `until`, however it is set meanwhile.
+fn sleep<W: WallWatcher + 'static, T>(
+    watcher: &Arc<W>,
+    waiter: &Waiter<T>,
+    until: Option<Timespec>,
+) -> Ended {
+    let Some(until) = until else { return waiter.sleep(|| None) };
+    time::watch(watcher);
+    let ended = waiter.sleep(|| Some(time::realtime_to_monotonic(until)));
+    time::unwatch(&**watcher);
+    ended
+}
 
 /// Why a wait that nobody decided has ended.
 fn reason(ended: Ended) -> Errno {
     if ended == Ended::TimedOut { Errno::ETIMEDOUT } else { Errno::ERESTARTSYS }
 }
 
-/// Sends the `length` bytes at `text` with a priority, waiting for room until the deadline unless the file is non-blocking.
+/// Sends the `length` bytes at `text` with a priority, waiting for room until a wall-clock time unless the file is non-blocking.
 pub fn send(
     file: &File,
     text: UserAddr,
     length: usize,
     priority: u32,
-    deadline: Option<Instant>,
+    until: Option<Timespec>,
 ) -> Result<()> {
     let queue = queue_of(file)?;
     if !file.flags().writable() {
@@ -47,7 +73,7 @@ pub fn send(
     }
     let sender = state.enqueue_sender(message);
     drop(state);
-    let ended = sender.waiter.sleep(deadline);
+    let ended = sleep(&sender, &sender.waiter, until);
     if sender.waiter.take().is_some() {
         return Ok(());
     }
@@ -65,7 +91,7 @@ pub fn check_priority(priority: u32) -> Result<()> {
 }
 
 /// Receives the first message of the highest priority, waiting for one likewise; `room` must do for any message.
-pub fn receive(file: &File, room: usize, deadline: Option<Instant>) -> Result<Message> {
+pub fn receive(file: &File, room: usize, until: Option<Timespec>) -> Result<Message> {
     let queue = queue_of(file)?;
     if !file.flags().readable() {
         return Err(Errno::EBADF);
@@ -85,7 +111,7 @@ pub fn receive(file: &File, room: usize, deadline: Option<Instant>) -> Result<Me
     }
     let receiver = state.enqueue_receiver();
     drop(state);
-    let ended = receiver.waiter.sleep(deadline);
+    let ended = sleep(&receiver, &receiver.waiter, until);
     if let Some(message) = receiver.waiter.take() {
         return Ok(message);
     }

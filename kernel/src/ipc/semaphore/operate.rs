@@ -88,7 +88,7 @@ pub fn operate(id: Id, operations: Operations, timeout: Option<Duration>) -> Res
         }
     };
     let deadline = timeout.map(|timeout| time::monotonic().after(timeout));
-    let ended = request.waiter.sleep(deadline);
+    let ended = request.waiter.sleep(|| deadline);
     if let Some(outcome) = request.waiter.take() {
         return outcome;
     }
