@@ -20,10 +20,7 @@ use abi::{
     sysv::{IPC_NOWAIT, SEM_UNDO, Sembuf},
 };
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
-use core::{
-    ops::Bound,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use smallvec::SmallVec;
 
 /// The highest value of a semaphore (`SEMVMX`).
@@ -267,6 +264,9 @@ impl State {
         let mut tried = 0;
         loop {
             any |= self.complete_zero(&changed, wakes);
+            if self.is_quiet() {
+                return any;
+            }
             let Some(request) = self.next_taker(&changed, tried) else { return any };
             tried = request.ticket;
             if !self.complete(&request, wakes) {
@@ -313,13 +313,12 @@ impl State {
 
     /// The first to arrive after `tried` among those whom a change of `changed` can concern.
     fn next_taker(&self, changed: &Changed, tried: u64) -> Option<Arc<Request>> {
-        let after = (Bound::Excluded(tried), Bound::Unbounded);
         let simple = changed.iter().filter_map(|&number| {
             let semaphore = &self.semaphores[usize::from(number)];
             // Who takes from one semaphore gets nothing from an empty one.
-            (semaphore.value > 0).then(|| semaphore.takers.range(after).next()).flatten()
+            if semaphore.value > 0 { first_after(&semaphore.takers, tried) } else { None }
         });
-        let first = simple.chain(self.several.range(after).next());
+        let first = simple.chain(first_after(&self.several, tried));
         first.min_by_key(|(ticket, _)| **ticket).map(|(_, request)| Arc::clone(request))
     }
 
@@ -371,6 +370,11 @@ impl State {
             request.waiter.decide(Err(Errno::EIDRM), wakes);
         }
     }
+}
+
+/// The first in a queue whose ticket is higher than `tried`. The front needs no search.
+fn first_after(queue: &Queue, tried: u64) -> Option<(&u64, &Arc<Request>)> {
+    if tried == 0 { queue.first_key_value() } else { queue.range(tried + 1..).next() }
 }
 
 /// What one operation came to.
