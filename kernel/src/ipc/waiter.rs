@@ -50,11 +50,21 @@ impl<T> Waiter<T> {
     }
 
     /// Takes the outcome, if there is one.
-    pub fn take(&self) -> Option<T> {
+    fn take(&self) -> Option<T> {
         if !self.decided.load(Ordering::Acquire) {
             return None;
         }
         self.outcome.lock().take()
+    }
+
+    /// Takes the outcome. If there is none, gives the object's lock, which `lock` takes: while that is held none comes, and the waiter
+    /// is in its queue still.
+    pub fn outcome_or_lock<G>(&self, lock: impl FnOnce() -> G) -> Result<T, G> {
+        if let Some(outcome) = self.take() {
+            return Ok(outcome);
+        }
+        let held = lock();
+        self.take().ok_or(held)
     }
 
     /// Has the task look at its deadline again.

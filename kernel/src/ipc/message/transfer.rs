@@ -9,7 +9,7 @@ use crate::{
         ids::Id,
         namespace,
         permissions::{READ, WRITE},
-        waiter::{Ended, WakeList},
+        waiter::WakeList,
     },
     mm::{UserAddr, try_alloc, user},
     sched,
@@ -59,7 +59,7 @@ pub fn send(id: Id, kind: i64, text: UserAddr, length: usize, wait: bool) -> Res
     let mut held = None;
     loop {
         let guard = rcu::read();
-        // Found again each time: a queue that was removed meanwhile is told by its state.
+        // Once it has waited it holds the queue, whose state tells whether it was removed.
         let found = match &held {
             None => namespace.queues.find(id, &guard)?,
             Some(queue) => queue,
@@ -84,19 +84,14 @@ pub fn send(id: Id, kind: i64, text: UserAddr, length: usize, wait: bool) -> Res
         let queue = Arc::clone(found);
         drop(guard);
         sender.waiter.sleep(|| None);
-        let mut outcome = sender.waiter.take();
-        if outcome.is_none() {
-            let mut state = queue.state.lock();
-            outcome = sender.waiter.take();
-            if outcome.is_none() {
+        match sender.waiter.outcome_or_lock(|| queue.state.lock()) {
+            Ok(Outcome::Given(())) => return Ok(()),
+            Ok(Outcome::Failed(errno)) => return Err(errno),
+            Ok(Outcome::LookAgain) => {}
+            Err(mut state) => {
                 state.dequeue_sender(&sender);
                 return Err(Errno::ERESTARTNOHAND);
             }
-        }
-        match outcome {
-            Some(Outcome::Given(())) => return Ok(()),
-            Some(Outcome::Failed(errno)) => return Err(errno),
-            Some(Outcome::LookAgain) | None => {}
         }
         message = sender.take_back().ok_or(Errno::EIDRM)?;
         ticket = Some(sender.ticket);
@@ -151,21 +146,15 @@ pub fn receive(id: Id, room: usize, kind: i64, flags: ReceiveFlags) -> Result<Re
         drop(state);
         let queue = Arc::clone(found);
         drop(guard);
-        let ended = receiver.waiter.sleep(|| None);
-        debug_assert_ne!(ended, Ended::TimedOut);
-        let mut outcome = receiver.waiter.take();
-        if outcome.is_none() {
-            let mut state = queue.state.lock();
-            outcome = receiver.waiter.take();
-            if outcome.is_none() {
+        receiver.waiter.sleep(|| None);
+        match receiver.waiter.outcome_or_lock(|| queue.state.lock()) {
+            Ok(Outcome::Given(message)) => return Ok(received(message, room)),
+            Ok(Outcome::Failed(errno)) => return Err(errno),
+            Ok(Outcome::LookAgain) => {}
+            Err(mut state) => {
                 state.dequeue_receiver(&receiver);
                 return Err(Errno::ERESTARTNOHAND);
             }
-        }
-        match outcome {
-            Some(Outcome::Given(message)) => return Ok(received(message, room)),
-            Some(Outcome::Failed(errno)) => return Err(errno),
-            Some(Outcome::LookAgain) | None => {}
         }
         ticket = Some(receiver.ticket);
         held = Some(queue);

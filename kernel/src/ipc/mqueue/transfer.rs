@@ -74,15 +74,10 @@ pub fn send(
     let sender = state.enqueue_sender(message);
     drop(state);
     let ended = sleep(&sender, &sender.waiter, until);
-    if sender.waiter.take().is_some() {
-        return Ok(());
-    }
-    let mut state = queue.state.lock();
-    if sender.waiter.take().is_some() {
-        return Ok(());
-    }
-    state.dequeue_sender(&sender);
-    Err(reason(ended))
+    sender.waiter.outcome_or_lock(|| queue.state.lock()).map_err(|mut state| {
+        state.dequeue_sender(&sender);
+        reason(ended)
+    })
 }
 
 /// `EINVAL` for a priority that is none.
@@ -112,13 +107,8 @@ pub fn receive(file: &File, room: usize, until: Option<Timespec>) -> Result<Mess
     let receiver = state.enqueue_receiver();
     drop(state);
     let ended = sleep(&receiver, &receiver.waiter, until);
-    if let Some(message) = receiver.waiter.take() {
-        return Ok(message);
-    }
-    let mut state = queue.state.lock();
-    if let Some(message) = receiver.waiter.take() {
-        return Ok(message);
-    }
-    state.dequeue_receiver(&receiver);
-    Err(reason(ended))
+    receiver.waiter.outcome_or_lock(|| queue.state.lock()).map_err(|mut state| {
+        state.dequeue_receiver(&receiver);
+        reason(ended)
+    })
 }

@@ -89,13 +89,11 @@ pub fn operate(id: Id, operations: Operations, timeout: Option<Duration>) -> Res
     };
     let deadline = timeout.map(|timeout| time::monotonic().after(timeout));
     let ended = request.waiter.sleep(|| deadline);
-    if let Some(outcome) = request.waiter.take() {
-        return outcome;
+    match request.waiter.outcome_or_lock(|| set.state.lock()) {
+        Ok(outcome) => outcome,
+        Err(mut state) => {
+            state.dequeue(&request);
+            Err(if ended == Ended::TimedOut { Errno::EAGAIN } else { Errno::EINTR })
+        }
     }
-    let mut state = set.state.lock();
-    if let Some(outcome) = request.waiter.take() {
-        return outcome;
-    }
-    state.dequeue(&request);
-    Err(if ended == Ended::TimedOut { Errno::EAGAIN } else { Errno::EINTR })
 }
