@@ -38,6 +38,7 @@ impl History {
         let (mut results, left_out): (Vec<&Report>, Vec<&Report>) = others
             .iter()
             .filter(|other| other.date < newest.date)
+            .filter(|other| counted(other).any(|row| headlines.contains(row)))
             .partition(|other| other.machine.qemu_version == newest.machine.qemu_version);
         results.sort_by(|one, other| one.date.cmp(&other.date));
         results.push(newest);
@@ -136,6 +137,13 @@ mod tests {
         assert_eq!(ratios[2], [None, Some(3.0), Some(1.0)]);
         let mean: Vec<f64> = ratios[0].iter().map(|ratio| ratio.unwrap()).collect();
         assert!(mean.iter().zip([0.5, 0.25, 1.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{mean:?}");
+    }
+
+    #[test]
+    fn results_without_a_headline_row_are_not_part_of_it() {
+        let newest = dated(2, vec![row("a", &[1.0], &[2.0])]);
+        let history = History::of(&newest, &[dated(1, Vec::new())], &Headlines::all());
+        assert_eq!((history.labels.len(), history.left_out), (1, 0));
     }
 
     #[test]

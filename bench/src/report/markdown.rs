@@ -258,6 +258,12 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_the_markers() {
+        let readme = fs::read_to_string(xtask::paths::root().join("README.md")).unwrap();
+        assert!(between_markers(&readme, "table").is_some());
+    }
+
+    #[test]
     fn cells_stay_cells() {
         assert_eq!(escape("a|b\n<c>_d_ & `e`"), "a\\|b &lt;c>\\_d\\_ &amp; \\`e\\`");
     }
