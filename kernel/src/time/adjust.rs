@@ -66,6 +66,9 @@ mod mode {
     pub const OFFSET_READONLY: u32 = 0x2000;
 }
 
+/// Linux's clock counts in parts of a nanosecond: a frequency that overflows there is refused, smaller ones are cut.
+const FREQUENCY_SCALE: i64 = 1000 << 16;
+
 const STA_PLL: i32 = 0x1;
 const STA_UNSYNC: i32 = 0x40;
 const STA_NANO: i32 = 0x2000;
@@ -181,6 +184,9 @@ fn check(timex: &Timex) -> Result<()> {
     // Without the loop Linux ignores the offset, too.
     let status = if modes & mode::STATUS != 0 { timex.status } else { DISCIPLINE.lock().status };
     if modes & mode::OFFSET != 0 && status & STA_PLL != 0 || (modes & mode::TICK != 0 && !tick_ok) {
+        return Err(Errno::EINVAL);
+    }
+    if modes & mode::FREQUENCY != 0 && timex.freq.checked_mul(FREQUENCY_SCALE).is_none() {
         return Err(Errno::EINVAL);
     }
     if modes & mode::SETOFFSET != 0 {
