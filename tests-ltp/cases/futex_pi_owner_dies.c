@@ -3,6 +3,7 @@
 
 #define THREADS 6
 #define ROUNDS 300
+#define ENDS 5
 
 static lock_word word;
 static atomic_int tid, holding, release;
@@ -81,10 +82,81 @@ static void nobody_waits(void)
 	});
 }
 
+static struct shared {
+	lock_word word;
+	long counter, died;
+} *shared;
+
+/* Takes the shared lock as glibc does, listed; who gets it from one that died puts things in order. */
+static void take_listed(struct robust *own)
+{
+	uint32_t free_ = 0;
+	own->head.list_op_pending = (void *)((uintptr_t)&own->entry | 1);
+	if (!atomic_compare_exchange_strong(&shared->word, &free_, (uint32_t)gettid()))
+		OK(syscall(SYS_futex, &shared->word, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
+	CHECK_EQ(shared->word & FUTEX_TID_MASK, gettid());
+	own->head.list.next = (void *)((uintptr_t)&own->entry | 1);
+	own->entry.next = &own->head.list;
+	own->head.list_op_pending = NULL;
+	if (atomic_fetch_and(&shared->word, ~FUTEX_OWNER_DIED) & FUTEX_OWNER_DIED)
+		shared->died++;
+}
+
+static void give_listed(struct robust *own)
+{
+	uint32_t mine = (uint32_t)gettid();
+	own->head.list_op_pending = (void *)((uintptr_t)&own->entry | 1);
+	own->head.list.next = &own->head.list;
+	if (!atomic_compare_exchange_strong(&shared->word, &mine, 0))
+		OK(syscall(SYS_futex, &shared->word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
+	own->head.list_op_pending = NULL;
+}
+
+static void list(struct robust *own)
+{
+	own->head.list.next = &own->head.list;
+	own->head.futex_offset = (char *)&shared->word - (char *)&own->entry;
+	OK(syscall(SYS_set_robust_list, &own->head, sizeof own->head));
+}
+
+static void *count(void *unused)
+{
+	struct robust own = { 0 };
+	list(&own);
+	for (int i = 0; i < ROUNDS; i++) {
+		take_listed(&own);
+		long seen = shared->counter;
+		if (i % 64 == 0)
+			sched_yield();
+		shared->counter = seen + 1;
+		give_listed(&own);
+	}
+	OK(syscall(SYS_set_robust_list, NULL, sizeof own.head));
+	return unused;
+}
+
+/* Threads count while processes end with the lock. */
+static void many_die(void)
+{
+	pthread_t threads[THREADS];
+	for (int i = 0; i < THREADS; i++)
+		threads[i] = lock_thread(count, NULL);
+	for (int i = 0; i < ENDS; i++)
+		CHILD({
+			list(&robust);
+			take_listed(&robust);
+		});
+	for (int i = 0; i < THREADS; i++)
+		lock_join(threads[i]);
+	CHECK_EQ(shared->counter, (long)THREADS * ROUNDS);
+	/* The last one may have left it to nobody. */
+	CHECK(shared->died == ENDS || (shared->died == ENDS - 1 && shared->word & FUTEX_OWNER_DIED));
+}
+
 static pthread_mutex_t mutex;
 static long counter;
 
-static void *count(void *unused)
+static void *count_by_mutex(void *unused)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		CHECK_EQ(pthread_mutex_lock(&mutex), 0);
@@ -127,7 +199,7 @@ static void mutexes(int robustly)
 		CHECK_EQ(pthread_mutex_unlock(&mutex), 0);
 	}
 	for (int i = 0; i < THREADS; i++)
-		threads[i] = lock_thread(count, NULL);
+		threads[i] = lock_thread(count_by_mutex, NULL);
 	for (int i = 0; i < THREADS; i++)
 		lock_join(threads[i]);
 	CHECK_EQ(counter, (long)THREADS * ROUNDS);
@@ -135,10 +207,13 @@ static void mutexes(int robustly)
 
 int main(void)
 {
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED);
 	one_dies(0);
 	one_dies(1);
 	nobody_waits();
 	mutexes(0);
 	mutexes(1);
+	many_die();
 	return 0;
 }

@@ -71,8 +71,7 @@ impl Ticket {
         }
     }
 
-    /// Makes the lock the thread's and wakes it. The table is locked: whoever gives the lock away may be preempted as soon as it is
-    /// no longer urgent, and the wake-up must not wait for it.
+    /// Makes the lock the thread's and wakes it; the table is locked, and says so already.
     fn give(&self, how: Grant) {
         self.grant.store(how as u8, Ordering::Release);
         sched::wake(&self.task, WakeEvent::Normal);
@@ -305,10 +304,12 @@ impl Chains {
         let heir = lock.waiters.remove(0).ticket;
         let old = core::mem::replace(&mut lock.owner, Arc::clone(&heir.task));
         lock.unwritten = how == Grant::Inherited;
-        heir.give(how);
         self.awaited.remove(&address(&heir.task));
         self.disown(&old, key);
         self.own(&heir.task, *key);
+        // The heir may run, and even end, from here on: it must be known as the owner. And the old owner may be preempted as soon as
+        // it is no longer urgent.
+        heir.give(how);
         self.adjust(old);
         self.adjust(Arc::clone(&heir.task));
         self.forget_if_idle(key);
