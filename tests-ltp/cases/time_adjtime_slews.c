@@ -62,7 +62,8 @@ int main(void)
 		FAIL("the clock gains %lld ns a second", forward);
 	long left = slew(READ_ONLY, 0);
 	CHECK(left < 1000000 && left > 990000);
-	CHECK_EQ(slew(READ_ONLY, 5), left);
+	long again = slew(READ_ONLY, 5);
+	CHECK(again <= left && again > left - 10000);
 
 	/* The other way; and what was left is told. */
 	long told = slew(SINGLE_SHOT, -1000000);

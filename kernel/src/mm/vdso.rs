@@ -1,7 +1,10 @@
 //! The vDSO's pages: the image, which is the same for everybody, and the data page in front of it, which `time` writes.
 
-use super::{Frame, PAGE_SIZE, PageIndex, address_space::PageSource};
-use crate::sync::Once;
+use super::{Frame, PAGE_SIZE, PageIndex, PhysAddr, address_space::PageSource};
+use crate::{
+    arch::{boot, paging},
+    sync::Once,
+};
 use abi::{Errno, Result};
 use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
@@ -15,7 +18,17 @@ pub const DATA_SIZE: usize = PAGE_SIZE;
 /// Bytes of the image's mapping.
 pub const IMAGE_SIZE: usize = IMAGE.len().next_multiple_of(PAGE_SIZE);
 
-const _: () = assert!(size_of::<Data>() <= PAGE_SIZE);
+/// The data page, in the kernel's image: the kernel's own clocks read it, too.
+#[repr(C, align(4096))]
+struct DataPage(Data, [u8; PAGE_SIZE - size_of::<Data>()]);
+
+static DATA: DataPage = DataPage(Data::new(), [0; PAGE_SIZE - size_of::<Data>()]);
+
+/// The data page, as the kernel reads and writes it.
+#[inline(always)]
+pub fn data() -> &'static Data {
+    &DATA.0
+}
 
 /// Pages that every process maps.
 struct Pages {
@@ -31,29 +44,27 @@ struct Vdso {
 
 static VDSO: Once<Vdso> = Once::new();
 
-/// The objects; made at the first call, which is at boot.
+/// The objects.
 fn get() -> &'static Vdso {
     VDSO.call_once(|| {
-        let page = || Frame::alloc_zeroed().expect("no memory for the vDSO at boot");
         let copy = |part: &[u8]| {
-            let frame = page();
+            let frame = Frame::alloc_zeroed().expect("no memory for the vDSO at boot");
             frame.write(0, part);
             frame
         };
+        let data = Frame::from_reserved(data_address());
         let image = IMAGE.chunks(PAGE_SIZE).map(copy).collect();
         Vdso {
-            data: Arc::new(Pages { frames: [page()].into(), name: "[vvar]" }),
+            data: Arc::new(Pages { frames: [data].into(), name: "[vvar]" }),
             image: Arc::new(Pages { frames: image, name: "[vdso]" }),
         }
     })
 }
 
-/// The data page, as the kernel writes it.
-pub fn data() -> &'static Data {
-    let page = get().data.frames[0].addr().to_virt().as_mut_ptr::<Data>();
-    // SAFETY: the page is as large and as aligned, is never given back, and was zeroed, which is an empty `Data`; user space
-    // can only read it, and all fields are atomic.
-    unsafe { &*page }
+/// Where the data page is.
+fn data_address() -> PhysAddr {
+    let offset = core::ptr::from_ref(&DATA).addr() - paging::IMAGE_BASE;
+    PhysAddr(boot::info().image.0 + offset)
 }
 
 /// What is mapped: the data page's object and the image's.

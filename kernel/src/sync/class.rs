@@ -113,6 +113,8 @@ classes! {
     SLEEP_ALARM = 106;
     /// The right to wake one task, or to change its priority or affinity.
     TASK_WAKE = 108;
+    /// The rate of the clocks.
+    CLOCK_STEERING = 109;
     /// A run queue (two: by CPU number).
     RUN_QUEUE = 110 nests;
     /// A task's own cells (address space, descriptors), while a reference is taken.

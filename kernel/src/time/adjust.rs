@@ -2,10 +2,10 @@
 
 use super::{
     Timespec,
-    clock::{SECOND, WALL, update_wall},
-    monotonic,
+    clock::{SECOND, tai_offset, update},
+    monotonic, realtime,
     sleep::wall_clock_was_set,
-    wall_watch::{self, WallChange},
+    slew, wall_watch,
 };
 use crate::sync::{SpinLock, class};
 use abi::{Errno, Result};
@@ -112,7 +112,9 @@ pub fn set_realtime(wall: Timespec) -> Result<()> {
     if wall.to_nanos() < i128::from(now) {
         return Err(Errno::EINVAL);
     }
-    update_wall(|clock| clock.rebase(now, wall.to_nanos()));
+    update(|clocks| clocks.set_wall_offset(wall.to_nanos() - i128::from(now)));
+    // A clock that is set is right.
+    slew::set_slew(0);
     was_set();
     Ok(())
 }
@@ -120,23 +122,15 @@ pub fn set_realtime(wall: Timespec) -> Result<()> {
 /// What a clock that was just set means for those who wait for it.
 fn was_set() {
     wall_clock_was_set();
-    wall_watch::tell(WallChange::Set);
+    wall_watch::tell();
 }
 
 /// `adjtime(3)`: slews from now on by `micros` (`None`: asks only); the microseconds that were left to slew.
-fn slew(micros: Option<i64>) -> i64 {
-    let now = monotonic().0;
+fn slew_by(micros: Option<i64>) -> i64 {
     let left = match micros {
-        None => WALL.read().slew_left(now),
-        Some(micros) => update_wall(|clock| {
-            let left = clock.slew_left(now);
-            clock.set_slew(now, micros.saturating_mul(1000));
-            left
-        }),
+        None => slew::slew_left(),
+        Some(micros) => slew::set_slew(micros.saturating_mul(1000)),
     };
-    if micros.is_some() {
-        wall_watch::tell(WallChange::Steered);
-    }
     left / 1000
 }
 
@@ -149,15 +143,13 @@ pub fn adjust(timex: &mut Timex) -> Result<i32> {
         if modes & mode::OFFSET == 0 {
             return Err(Errno::EINVAL);
         }
-        offset = slew((modes & mode::OFFSET_READONLY == 0).then_some(timex.offset));
+        offset = slew_by((modes & mode::OFFSET_READONLY == 0).then_some(timex.offset));
     } else {
         check(timex)?;
         apply(timex)?;
     }
     let discipline = DISCIPLINE.lock();
-    let now = monotonic().0;
-    let wall = WALL.read();
-    let time = Timespec::from_nanos(wall.at(now));
+    let time = realtime();
     let nanoseconds = discipline.status & STA_NANO != 0;
     *timex = Timex {
         modes,
@@ -172,7 +164,7 @@ pub fn adjust(timex: &mut Timex) -> Result<i32> {
         time_sec: time.tv_sec,
         time_usec: if nanoseconds { time.tv_nsec } else { time.tv_nsec / 1000 },
         tick: discipline.tick,
-        tai: i32::try_from(wall.tai_offset).unwrap_or(0),
+        tai: i32::try_from(tai_offset()).unwrap_or(0),
         ..Timex::default()
     };
     Ok(if discipline.status & STA_UNSYNC != 0 { TIME_ERROR } else { TIME_OK })
@@ -205,14 +197,15 @@ fn apply(timex: &Timex) -> Result<()> {
             if modes & mode::NANO != 0 { timex.time_usec } else { timex.time_usec * 1000 };
         let offset = i128::from(timex.time_sec) * i128::from(SECOND) + i128::from(fraction);
         let now = monotonic().0;
-        update_wall(|clock| {
-            let wall = clock.at(now) + offset;
+        update(|clocks| {
+            let wall = i128::from(now) + clocks.wall_offset() + offset;
             if wall < 0 || wall > i128::from(i64::MAX) {
                 return Err(Errno::EINVAL);
             }
-            clock.rebase(now, wall);
+            clocks.set_wall_offset(wall - i128::from(now));
             Ok(())
         })?;
+        slew::set_slew(0);
         was_set();
     }
     let mut discipline = DISCIPLINE.lock();
@@ -247,22 +240,15 @@ fn apply(timex: &Timex) -> Result<()> {
     let rate = (i128::from(discipline.freq) << 16) / 1_000_000
         + (i128::from(discipline.tick - NOMINAL_TICK) << 32) / i128::from(NOMINAL_TICK);
     let rate = i64::try_from(rate).unwrap_or(0);
-    let now = monotonic().0;
-    let (steered, moved) = update_wall(|clock| {
-        let steered = clock.rate != rate;
-        if steered {
-            clock.go_on(now);
-            clock.rate = rate;
-        }
-        let moved = tai.is_some_and(|tai| tai != clock.tai_offset);
-        clock.tai_offset = tai.unwrap_or(clock.tai_offset);
-        (steered, moved)
+    slew::set_rate(rate);
+    let moved = update(|clocks| {
+        let old = clocks.tai_offset;
+        clocks.tai_offset = tai.unwrap_or(old);
+        clocks.tai_offset != old
     });
     drop(discipline);
     if moved {
         was_set();
-    } else if steered {
-        wall_watch::tell(WallChange::Steered);
     }
     Ok(())
 }

@@ -1,7 +1,12 @@
 //! Every clock that user space can name (`clock_gettime(2)`), CPU-time clocks of processes and threads included.
 
-use super::{Timespec, clock::WALL, monotonic};
+use super::{
+    Timespec,
+    clock::{tai_offset, wall_offset},
+    monotonic,
+};
 use crate::{
+    arch,
     process::{Pid, Process, Task, pid},
     sched::{self, TICK},
 };
@@ -86,17 +91,16 @@ impl ClockId {
         let now = monotonic().0;
         Ok(match self {
             ClockId::Realtime | ClockId::RealtimeCoarse | ClockId::RealtimeAlarm => {
-                WALL.read().at(now)
+                i128::from(now) + wall_offset()
             }
             ClockId::Tai => {
-                let wall = WALL.read();
-                wall.at(now) + i128::from(wall.tai_offset) * 1_000_000_000
+                i128::from(now) + wall_offset() + i128::from(tai_offset()) * 1_000_000_000
             }
             ClockId::Monotonic
-            | ClockId::MonotonicRaw
             | ClockId::MonotonicCoarse
             | ClockId::Boottime
             | ClockId::BoottimeAlarm => i128::from(now),
+            ClockId::MonotonicRaw => i128::from(arch::clock::raw_ns()),
             ClockId::ProcessCpu(clock, id) => {
                 let process = process_of(id)?;
                 i128::from(process_time(&process, clock))

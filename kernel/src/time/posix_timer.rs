@@ -2,7 +2,7 @@
 //!
 //! A timer's signal is queued once; expiries until it is taken count as overruns, which travel with the signal when it is taken
 //! ([`PosixTimers::taken`]). A timer on CPU time looks at what was used no sooner than all CPUs could have used what is left.
-//! A timer set to a wall-clock time follows the clock when that is set or steered.
+//! A timer set to a wall-clock time follows the clock when that is set.
 //!
 //! Locks: the table (`POSIX_TIMERS`), then a timer's state (`POSIX_TIMER_STATE`). Signals are sent with neither held, and timers are
 //! dropped with neither held, since that waits for their callback.
@@ -11,7 +11,7 @@ use super::{
     ClockId, Instant, Timer, TimerCallback, Timespec,
     clock::realtime_to_monotonic,
     monotonic,
-    wall_watch::{self, WallChange, WallWatcher},
+    wall_watch::{self, WallWatcher},
 };
 use crate::{
     process::{
@@ -225,7 +225,7 @@ impl PosixTimer {
 }
 
 impl WallWatcher for PosixTimer {
-    fn wall_clock_changed(&self, _change: WallChange) {
+    fn wall_clock_was_set(&self) {
         self.timer.cancel();
         let mut state = self.core.state.lock();
         if state.wall.is_some() {

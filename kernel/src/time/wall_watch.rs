@@ -1,4 +1,4 @@
-//! Who is told when the wall clock is set or steered: timers that are set to a wall-clock time.
+//! Who is told when the wall clock is set: timers that are set to a wall-clock time.
 
 use crate::sync::{SpinLock, class};
 use alloc::{
@@ -7,19 +7,10 @@ use alloc::{
     vec::Vec,
 };
 
-/// What happened to the wall clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum WallChange {
-    /// It was set to another time.
-    Set,
-    /// It runs at another rate from now on.
-    Steered,
-}
-
 /// Somebody whose affairs follow the wall clock.
 pub trait WallWatcher: Send + Sync {
-    /// The clock has changed. Called by the task that changed it, with no lock held.
-    fn wall_clock_changed(&self, change: WallChange);
+    /// The clock was set. Called by the task that did it, with no lock held.
+    fn wall_clock_was_set(&self);
 }
 
 static WATCHERS: SpinLock<BTreeMap<usize, Weak<dyn WallWatcher>>> =
@@ -37,10 +28,10 @@ pub fn unwatch<T: WallWatcher>(watcher: &T) {
 }
 
 /// Tells everybody.
-pub(super) fn tell(change: WallChange) {
+pub(super) fn tell() {
     let watchers: Vec<Arc<dyn WallWatcher>> =
         WATCHERS.lock().values().filter_map(Weak::upgrade).collect();
     for watcher in watchers {
-        watcher.wall_clock_changed(change);
+        watcher.wall_clock_was_set();
     }
 }

@@ -94,20 +94,21 @@ unsafe fn syscall(number: usize, first: usize, second: usize) -> i64 {
 
 #[inline(always)]
 fn now(clock: i32) -> Option<Time> {
-    let (parameters, counter) = match clock {
-        CLOCK_REALTIME
-        | CLOCK_MONOTONIC
-        | CLOCK_MONOTONIC_RAW
-        | CLOCK_REALTIME_COARSE
-        | CLOCK_MONOTONIC_COARSE
-        | CLOCK_BOOTTIME
-        | CLOCK_TAI => data().read(counter)?,
-        _ => return None,
-    };
+    let data = data();
+    if !data.follows_counter() {
+        return None;
+    }
     Some(match clock {
-        CLOCK_REALTIME | CLOCK_REALTIME_COARSE => parameters.realtime(counter),
-        CLOCK_TAI => parameters.tai(counter),
-        _ => parameters.monotonic(counter),
+        CLOCK_MONOTONIC | CLOCK_MONOTONIC_COARSE | CLOCK_BOOTTIME => {
+            Time::from_nanos(data.monotonic_nanos(counter))
+        }
+        CLOCK_REALTIME | CLOCK_REALTIME_COARSE => data.realtime(counter).0,
+        CLOCK_TAI => {
+            let (utc, ahead) = data.realtime(counter);
+            Time { seconds: utc.seconds.wrapping_add(ahead), ..utc }
+        }
+        CLOCK_MONOTONIC_RAW => Time::from_nanos(data.raw_nanos(counter)),
+        _ => return None,
     })
 }
 

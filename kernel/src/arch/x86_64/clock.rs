@@ -9,7 +9,11 @@ use core::{
 };
 
 use super::{apic, boot, features, io, io::msr};
-use crate::drivers::{hpet, rtc};
+use crate::{
+    drivers::{hpet, rtc},
+    mm::vdso::data,
+};
+use vdso::data::Parameters;
 
 const NANOS: u64 = 1_000_000_000;
 /// How long a measurement takes.
@@ -19,7 +23,6 @@ const LONGEST_NS: u64 = NANOS;
 
 // Written once on the first CPU, before others run and before time is asked for.
 static BASE: AtomicU64 = AtomicU64::new(0);
-static MULT: AtomicU64 = AtomicU64::new(0);
 static TSC_HZ: AtomicU64 = AtomicU64::new(0);
 /// Local timer ticks per second; unused where the timer takes TSC values.
 static TIMER_HZ: AtomicU64 = AtomicU64::new(0);
@@ -48,7 +51,9 @@ pub(super) fn calibrate() {
         TIMER_HZ.store(scale(u64::from(timer_ticks), NANOS, elapsed_ns), Ordering::Relaxed);
     }
     TSC_HZ.store(hz, Ordering::Relaxed);
-    MULT.store(scale(NANOS, 1 << vdso::clock::SHIFT, hz), Ordering::Relaxed);
+    // Nobody else reads or writes yet.
+    let multiplier = scale(NANOS, 1 << vdso::clock::SHIFT, hz);
+    data().publish(&Parameters::start(BASE.load(Ordering::Relaxed), multiplier));
 }
 
 /// Lets this CPU's timer interrupt when it is set.
@@ -118,14 +123,17 @@ pub fn tsc_hz() -> u64 {
 /// Nanoseconds since boot, never backwards on one CPU. Callable everywhere.
 #[inline]
 pub fn now_ns() -> u64 {
-    let (base, multiplier) = counter_scale();
-    vdso::clock::nanos_since_boot(io::rdtsc(), base, multiplier)
+    data().monotonic_nanos(io::rdtsc)
 }
 
-/// The counter at boot, and nanoseconds a tick in the vDSO's fixed point.
-#[inline]
-pub fn counter_scale() -> (u64, u64) {
-    (BASE.load(Ordering::Relaxed), MULT.load(Ordering::Relaxed))
+/// Nanoseconds since boot by the counter's own rate, whatever the clock is steered to. Callable everywhere.
+pub fn raw_ns() -> u64 {
+    data().raw_nanos(io::rdtsc)
+}
+
+/// The counter.
+pub fn counter() -> u64 {
+    io::rdtsc()
 }
 
 /// Has this CPU's timer interrupt at `deadline` on the [`now_ns`] clock (at once if that is past); `None`: no interrupt. Long
@@ -140,7 +148,7 @@ pub fn set_timer(deadline: Option<u64>) {
         }
         return;
     };
-    let wait = deadline.saturating_sub(now_ns()).min(LONGEST_NS);
+    let wait = data().unsteered(deadline.saturating_sub(now_ns()).min(LONGEST_NS));
     if features::tsc_deadline() {
         let ticks = scale(wait, TSC_HZ.load(Ordering::Relaxed), NANOS);
         // SAFETY: the register is there. A value that is past fires at once; 0 would disarm.

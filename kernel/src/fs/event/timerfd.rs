@@ -4,7 +4,7 @@ use super::put_counter;
 use crate::{
     fs::{File, FileOps, IoSink, OpenFlags},
     sync::{IrqSpinLock, Once, PollEvents, PollTable, WaitQueue, class},
-    time::{self, Instant, Timer, TimerCallback, Timespec, WallChange, WallWatcher},
+    time::{self, Instant, Timer, TimerCallback, Timespec, WallWatcher},
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
@@ -97,7 +97,7 @@ struct Clockwork {
 }
 
 impl WallWatcher for Clockwork {
-    fn wall_clock_changed(&self, change: WallChange) {
+    fn wall_clock_was_set(&self) {
         self.timer.cancel();
         let mut state = self.shared.state.lock();
         if state.deadline.is_some()
@@ -109,7 +109,7 @@ impl WallWatcher for Clockwork {
         if let Some(deadline) = state.deadline {
             self.timer.arm(deadline);
         }
-        let cancels = change == WallChange::Set && state.may_cancel;
+        let cancels = state.may_cancel;
         if cancels {
             state.cancelled = true;
             state.expirations += 1;
