@@ -8,19 +8,19 @@ use crate::{
     fs::{File, OpenFlags},
     ipc::waiter::{Ended, Waiter},
     mm::{UserAddr, try_alloc, user},
-    time::{self, Timespec, WallChange, WallWatcher},
+    time::{self, Timespec, WallWatcher},
 };
 use abi::{Errno, Result, mqueue::MQ_PRIO_MAX};
 use alloc::sync::Arc;
 
 impl WallWatcher for Receiver {
-    fn wall_clock_changed(&self, _: WallChange) {
+    fn wall_clock_was_set(&self) {
         self.waiter.nudge();
     }
 }
 
 impl WallWatcher for Sender {
-    fn wall_clock_changed(&self, _: WallChange) {
+    fn wall_clock_was_set(&self) {
         self.waiter.nudge();
     }
 }
