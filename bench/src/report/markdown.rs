@@ -1,5 +1,6 @@
 //! Markdown: the README's table of headline rows between two markers, and a page of everything.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -34,21 +35,32 @@ pub fn headline(report: &Report, headlines: &Headlines) -> String {
     let mut text = String::new();
     text.push_str("| | NOS | Linux | NOS/Linux in instructions | in time, 1 CPU |\n");
     text.push_str("|---|---:|---:|---:|---:|\n");
-    let least = |row: &&Row| row.figure == Figure::Instructions && headlines.contains(row);
-    for row in report.rows.iter().filter(least) {
-        let time = report.rows.iter().find(|other| {
-            (&other.suite, &other.name, &other.label) == (&row.suite, &row.name, &row.label)
-                && (other.figure, other.smp) == (Figure::WallClock, 1)
-        });
+    let name = |row: &Row| (row.suite.clone(), row.name.clone(), row.label.clone());
+    let mut seen = HashSet::new();
+    for row in report.rows.iter().filter(|row| headlines.contains(row)) {
+        if !seen.insert(name(row)) {
+            continue;
+        }
+        let find = |figure| {
+            let mut rows = report.rows.iter().filter(|other| name(other) == name(row));
+            rows.find(|other| (other.figure, other.smp) == (figure, 1))
+        };
+        // What has no count, because it sleeps or runs for a fixed time, shows its time.
+        let (counted, timed) = (find(Figure::Instructions), find(Figure::WallClock));
+        let Some(shown) = counted.or(timed) else { continue };
+        let unit = match shown.unit.as_str() {
+            "instructions" => String::new(),
+            unit => format!(", {}", escape(unit)),
+        };
         _ = writeln!(
             text,
-            "| {} {} | {} | {} | {} | {} |",
+            "| {} {}{unit} | {} | {} | {} | {} |",
             escape(&row.suite),
             escape(&title(row)),
-            value(&row.nos),
-            value(&row.linux),
-            ratio(row),
-            time.map_or_else(String::new, ratio),
+            value(&shown.nos),
+            value(&shown.linux),
+            counted.map_or_else(String::new, ratio),
+            timed.map_or_else(String::new, ratio),
         );
     }
     text.push('\n');
@@ -57,13 +69,13 @@ pub fn headline(report: &Report, headlines: &Headlines) -> String {
     }
     _ = writeln!(
         text,
-        "Below 1, NOS is better. Measured {} at {}: {}, {}, Linux {} ({}).",
+        "Below 1, NOS is better. Measured {} at {}: {}, {}, Linux {} (`{}`).",
         report.date.split('T').next().unwrap_or_default(),
         escape(&report.git),
         escape(&report.machine.qemu_version),
         escape(&report.machine.host_cpu),
         escape(&report.machine.kernels.linux.version),
-        escape(&report.machine.kernels.linux.command_line),
+        report.machine.kernels.linux.command_line.replace('`', "'"),
     );
     text
 }
@@ -277,10 +289,11 @@ mod tests {
 | lmbench lat\\_pipe | 6,443 | 27,019 | 0.24 |  |
 | lmbench lat\\_&lt;script> a &amp; b | 30.0 | 20.0 | **1.50** |  |
 | lmbench lat\\_tcp | missing | 29,776 | missing |  |
+| lmbench bw\\_pipe, MB/s | 410 | 205 |  | 0.50 (0.48–0.53) |
 
 Instructions, 1 CPU: 1 better, 0 unclear, 1 worse, 1 missing; geometric mean 0.60 over 2 rows.  
 Wall-clock, 1 CPU: 1 better, 0 unclear, 0 worse, 0 missing; geometric mean 0.50 over 1 rows.  
-Below 1, NOS is better. Measured 2026-01-02 at 0123456: QEMU 7.2, A CPU, Linux 6.12.95 (quiet).
+Below 1, NOS is better. Measured 2026-01-02 at 0123456: QEMU 7.2, A CPU, Linux 6.12.95 (`quiet`).
 ";
         assert_eq!(table, expected);
     }
