@@ -40,7 +40,7 @@ pub enum End {
     Exit(i32),
     /// By this signal.
     Signal(i32),
-    /// It had to be killed: its time was over.
+    /// It had to be killed: its time was over, or it printed without end.
     Limit,
 }
 

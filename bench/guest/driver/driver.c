@@ -10,7 +10,7 @@
  *
  *   start  the command begins
  *   out    a piece of what it printed, on standard output or standard error
- *   end    how it ended: `exit N`, `signal N` or `limit`, and the nanoseconds it took
+ *   end    how it ended: `exit N`, `signal N` or `limit` (of time or of output), and the nanoseconds it took
  *
  * Every command gets a session, an empty folder under /tmp as its working directory, and a machine without
  * processes of the one before: whatever a command leaves running is killed and reaped.
@@ -32,6 +32,8 @@
 
 #define FOLDER "/tmp/bench"
 #define SECOND 1000000000LL
+/* No benchmark prints as much: one that does repeats a complaint for ever. */
+#define LONGEST_OUTPUT (256 << 10)
 
 static long long now(void)
 {
@@ -108,19 +110,27 @@ static void become(const char *command, int output, const sigset_t *signals)
 	_exit(127);
 }
 
-/* Passes on what is in the pipe, waiting for nothing. */
-static void drain(const char *name, int fd)
+/* Passes on what is in the pipe, waiting for nothing, and returns how much is left of `room`. */
+static long drain(const char *name, int fd, long room)
 {
 	char buffer[16384];
-	ssize_t got;
-	while ((got = read(fd, buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR))
-		if (got > 0)
+	ssize_t got = 1;
+	while (room > 0 && (got > 0 || errno == EINTR)) {
+		got = read(fd, buffer, sizeof buffer);
+		if (got == 0)
+			break;
+		if (got > 0) {
 			frame("out", name, buffer, got);
+			room -= got;
+		}
+	}
+	return room;
 }
 
 static void run_one(const char *name, long long limit, const char *command, const sigset_t *signals)
 {
 	int output[2], status = 0, ended = 0;
+	long room = LONGEST_OUTPUT;
 	char report[64];
 
 	if (mkdir(FOLDER, 0777) != 0)
@@ -142,12 +152,12 @@ static void run_one(const char *name, long long limit, const char *command, cons
 		/* SIGCHLD is blocked but in ppoll(), so a child that ends after this look interrupts it. */
 		ended = waitpid(pid, &status, WNOHANG) == pid;
 		taken = now() - start;
-		if (ended || taken >= limit)
+		if (ended || taken >= limit || room <= 0)
 			break;
 		struct timespec left = { (limit - taken) / SECOND, (limit - taken) % SECOND };
 		if (ppoll(&wait, output[0] >= 0 ? 1 : 0, &left, signals) <= 0)
 			continue;
-		drain(name, output[0]);
+		room = drain(name, output[0], room);
 		if (wait.revents & POLLHUP) {
 			/* It closed its output but still runs. */
 			close(output[0]);
@@ -156,7 +166,7 @@ static void run_one(const char *name, long long limit, const char *command, cons
 	}
 	clear_machine();
 	if (output[0] >= 0) {
-		drain(name, output[0]);
+		drain(name, output[0], room);
 		close(output[0]);
 	}
 	remove_folder();

@@ -144,7 +144,7 @@ impl Reading {
             End::Signal(number) => return Err(format!("killed by signal {number}{}", said(ran))),
             End::Limit => {
                 let seconds = ran.elapsed.as_secs();
-                return Err(format!("not done after {seconds} s{}", said(ran)));
+                return Err(format!("no end in sight after {seconds} s{}", said(ran)));
             }
         }
         let found = (self.read)(ran)
@@ -228,7 +228,7 @@ mod tests {
         let failed = ran("socket: Address family not supported\n\n", End::Exit(1));
         assert_eq!(why(&failed), "exit status 1: socket: Address family not supported");
         assert_eq!(why(&ran("", End::Signal(11))), "killed by signal 11");
-        assert_eq!(why(&ran("x", End::Limit)), "not done after 0 s: x");
+        assert_eq!(why(&ran("x", End::Limit)), "no end in sight after 0 s: x");
         assert_eq!(why(&Err("the guest hung".into())), "the guest hung");
         let silent = Case::new("n", "l", "c").time(|ran| number_before(&ran.output, "ns"));
         let reason = silent.rows[0].value(Figure::WallClock, &ran("nothing", End::Exit(0)));
