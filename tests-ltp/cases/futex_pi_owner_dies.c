@@ -2,7 +2,7 @@
 #include "nos_lock.h"
 
 #define THREADS 6
-#define ROUNDS 300
+#define ROUNDS 100
 #define ENDS 5
 
 static lock_word word;
