@@ -6,22 +6,17 @@
 
 use super::{Dentry, Inode, dentry::Place};
 use crate::{
-    mm::{self, Shrinker, register_shrinker},
+    mm::{Shrinker, register_shrinker},
     sync::{KernelRcu, Lazy, rcu::RcuGuard},
 };
 use alloc::sync::Arc;
-use core::{
-    ops::RangeInclusive,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rcu_collections::RcuHash;
 
-/// Pages of memory a bucket, and names kept a bucket, at the most: names and inodes (about 300 bytes each) then take up to an
-/// eighth of memory, and give it back when it is short.
-const PAGES_PER_BUCKET: usize = 4;
-const NAMES_PER_BUCKET: usize = 4;
-/// The least and the most buckets, as powers of two.
-const BITS: RangeInclusive<u32> = 10..=19;
+/// Buckets, as a power of two.
+const BITS: u32 = 14;
+/// How many names are kept. About 300 bytes each with their inodes.
+const LIMIT: usize = 64 * 1024;
 /// Buckets that the clock looks at for each name added beyond the limit.
 const STEP: usize = 4;
 
@@ -46,10 +41,7 @@ impl Entry {
     }
 }
 
-static TABLE: Lazy<RcuHash<Arc<Entry>, KernelRcu>> = Lazy::new(|| {
-    let bits = (mm::total_pages() / PAGES_PER_BUCKET).max(1).ilog2();
-    RcuHash::new(bits.clamp(*BITS.start(), *BITS.end()))
-});
+static TABLE: Lazy<RcuHash<Arc<Entry>, KernelRcu>> = Lazy::new(|| RcuHash::new(BITS));
 static HAND: AtomicUsize = AtomicUsize::new(0);
 
 fn hash(parent: &Dentry, name: &[u8]) -> u64 {
@@ -163,7 +155,7 @@ pub fn shrink(count: usize) -> usize {
 }
 
 fn trim() {
-    if TABLE.len() > NAMES_PER_BUCKET * TABLE.buckets() {
+    if TABLE.len() > LIMIT {
         for _ in 0..STEP {
             sweep();
         }

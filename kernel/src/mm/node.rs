@@ -219,8 +219,15 @@ pub(super) fn alloc_page(purpose: Purpose) -> Option<u32> {
 fn refill(purpose: Purpose) -> Option<u32> {
     let mut batch = Stack::<BATCH>::new();
     NODES[0].with_buddy(|buddy| {
-        while batch.len < BATCH && allowed(buddy.free_frames(), 1, purpose) {
+        // The lists are anybody's: what is in the reserve never gets there, and the kernel takes one page at a time.
+        while batch.len < BATCH && allowed(buddy.free_frames(), 1, Purpose::User) {
             let Some(frame) = buddy.alloc(0) else { break };
+            batch.push(frame);
+        }
+        if batch.len == 0
+            && purpose == Purpose::Kernel
+            && let Some(frame) = buddy.alloc(0)
+        {
             batch.push(frame);
         }
     });

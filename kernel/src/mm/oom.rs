@@ -70,7 +70,8 @@ fn choose() -> Option<(Arc<Process>, isize)> {
         for process in batch {
             if let Some(points) = badness(&process)
                 && points > 0
-                && chosen.as_ref().is_none_or(|(_, most)| points > *most)
+                // Of equals the youngest.
+                && chosen.as_ref().is_none_or(|(_, most)| points >= *most)
             {
                 chosen = Some((process, points));
             }

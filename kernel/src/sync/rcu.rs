@@ -166,6 +166,8 @@ pub fn start_thread(cpu: usize) -> Result<()> {
         }
     };
     let task = sched::spawn_kthread(&format!("rcu/{cpu}"), Box::new(body))?;
+    // What exits faster than an equal share of the CPU can free would fill memory.
+    sched::set_nice(&task, -20);
     sched::set_affinity(&task, CpuMask::of(cpu))
 }
 

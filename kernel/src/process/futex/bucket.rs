@@ -3,6 +3,7 @@
 use super::{Bitset, Key, pi::Ticket};
 use crate::{
     arch::cpu,
+    mm,
     process::Task,
     sched::{self, WakeEvent},
     sync::{Lazy, SpinLock, SpinLockGuard, class},
@@ -12,8 +13,11 @@ use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use smallvec::SmallVec;
 
-/// Buckets for each CPU.
+/// Buckets for each CPU, at the least; and pages of memory for each: a machine that has the memory for many threads has buckets for them.
 const BUCKETS_PER_CPU: usize = 256;
+const PAGES_PER_BUCKET: usize = 64;
+/// The most buckets: 2 MiB of them.
+const MOST_BUCKETS: usize = 1 << 15;
 
 /// `place` of a waiter that was woken.
 const WOKEN: usize = usize::MAX;
@@ -50,7 +54,8 @@ struct Slot {
 
 /// The table. Its size is a power of two.
 static TABLE: Lazy<Vec<Slot>> = Lazy::new(|| {
-    let count = (BUCKETS_PER_CPU * cpu::online_count()).next_power_of_two();
+    let by_memory = (mm::total_pages() / PAGES_PER_BUCKET).min(MOST_BUCKETS);
+    let count = (BUCKETS_PER_CPU * cpu::online_count()).max(by_memory).next_power_of_two();
     let empty = || Slot {
         bucket: SpinLock::new(&class::FUTEX, Bucket { entries: VecDeque::new() }),
         inheriting: AtomicUsize::new(0),
