@@ -42,8 +42,8 @@ calls! {
     copy_file_range => copy_file_range;
 }
 
-/// Runs `f` on the file behind a descriptor.
-fn with_file<R>(fd: usize, f: impl FnOnce(&FileRef<'_>) -> Result<R>) -> Result<R> {
+/// Runs `f` on the file behind a descriptor; `EBADF`.
+pub(super) fn with_file<R>(fd: usize, f: impl FnOnce(&FileRef<'_>) -> Result<R>) -> Result<R> {
     let current = sched::current();
     let files = current.files.borrow();
     f(&files.get(fd as i32)?)

@@ -1,8 +1,12 @@
 //! POSIX message queues.
 
-use super::table::calls;
+use super::{
+    files::with_file,
+    table::calls,
+    time::{SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, Sigevent},
+};
 use crate::{
-    fs::{FdTable, File, FileMode, OpenFlags, fd_table::FileDesc},
+    fs::{FdTable, FileMode, OpenFlags, fd_table::FileDesc},
     ipc::mqueue::{self, Event},
     mm::{UserAddr, user},
     process::signal::Signal,
@@ -11,7 +15,6 @@ use crate::{
 };
 use abi::{Errno, Result, mqueue::MqAttr};
 use alloc::vec::Vec;
-use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 calls! {
     mq_open => mq_open;
@@ -20,28 +23,6 @@ calls! {
     mq_timedreceive => mq_timedreceive;
     mq_notify => mq_notify;
     mq_getsetattr => mq_getsetattr;
-}
-
-const SIGEV_SIGNAL: i32 = 0;
-const SIGEV_NONE: i32 = 1;
-const SIGEV_THREAD: i32 = 2;
-
-/// `struct sigevent`, as far as it is read.
-#[repr(C)]
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable)]
-struct Sigevent {
-    value: u64,
-    signal: i32,
-    notify: i32,
-    pad: [u64; 6],
-}
-
-/// Calls `f` with the open file of a descriptor; `EBADF`.
-fn with_file<R>(fd: usize, f: impl FnOnce(&File) -> Result<R>) -> Result<R> {
-    let task = sched::current();
-    let files = task.files.borrow();
-    let file = files.get(fd as i32)?;
-    f(&file)
 }
 
 /// A name without its slash; `ENOENT` when empty.

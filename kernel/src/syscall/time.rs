@@ -34,9 +34,9 @@ calls! {
 
 const TIMER_ABSTIME: i32 = 1;
 
-const SIGEV_SIGNAL: i32 = 0;
-const SIGEV_NONE: i32 = 1;
-const SIGEV_THREAD: i32 = 2;
+pub(super) const SIGEV_SIGNAL: i32 = 0;
+pub(super) const SIGEV_NONE: i32 = 1;
+pub(super) const SIGEV_THREAD: i32 = 2;
 const SIGEV_THREAD_ID: i32 = 4;
 
 /// `struct timeval`.
@@ -63,13 +63,13 @@ struct Itimerspec {
     value: Timespec,
 }
 
-/// `struct sigevent`.
+/// `struct sigevent`, of timers and of message queues.
 #[repr(C)]
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable)]
-struct Sigevent {
-    value: u64,
-    signal: i32,
-    notify: i32,
+pub(super) struct Sigevent {
+    pub(super) value: u64,
+    pub(super) signal: i32,
+    pub(super) notify: i32,
     tid: i32,
     pad: [i32; 11],
 }
