@@ -6,7 +6,7 @@
 //!
 //! No locks of its own: places change under the parents' directory locks and the rename lock.
 
-use super::{FileType, Inode, Mount, mount};
+use super::{FileType, Inode, Mount, dcache::Children, mount};
 use crate::sync::rcu::RcuArc;
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -43,6 +43,8 @@ pub struct Dentry {
     deleted: AtomicBool,
     /// The cache has given it up: a walk that found it without counting must look again.
     evicted: AtomicBool,
+    /// What the cache knows of names in it.
+    children: Children,
 }
 
 impl Dentry {
@@ -58,11 +60,16 @@ impl Dentry {
             mounts: AtomicU32::new(0),
             deleted: AtomicBool::new(false),
             evicted: AtomicBool::new(false),
+            children: Children::default(),
         })
     }
     /// Its inode.
     pub fn inode(&self) -> &Arc<Inode> {
         &self.inode
+    }
+    /// For the cache: its list of names in this directory.
+    pub fn children(&self) -> &Children {
+        &self.children
     }
     /// Parent and name now.
     pub fn place(&self) -> Arc<Place> {

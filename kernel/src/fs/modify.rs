@@ -223,6 +223,7 @@ fn remove_name(dir: &Path, name: &[u8], what: Removal) -> Result<()> {
             Removal::Directory => inode.ops().rmdir(inode, name, victim.inode())?,
         }
         victim.set_deleted();
+        dcache::forget_below(&victim);
         forget_name(dir, name);
     }
     drop(victim);

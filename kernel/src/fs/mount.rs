@@ -97,13 +97,8 @@ impl Superblock {
 impl Drop for Superblock {
     fn drop(&mut self) {
         // Cached names below its root would keep its inodes alive. They hold no reference to it.
-        let root = self.root.clone();
-        super::dcache::forget_all(|dir| core::ptr::eq(dir, &*root) || is_in(dir, &root));
+        super::dcache::forget_below(&self.root);
     }
-}
-
-fn is_in(dir: &Dentry, root: &Arc<Dentry>) -> bool {
-    dir.place().parent.as_ref().is_some_and(|parent| parent.is_below(root))
 }
 
 static SUPERBLOCKS: SpinLock<Vec<Weak<Superblock>>> = SpinLock::new(&class::TABLE, Vec::new());

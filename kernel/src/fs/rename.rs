@@ -163,6 +163,7 @@ fn rename_locked(
         }
         Some(victim) => {
             victim.set_deleted();
+            dcache::forget_below(victim);
             forget_name(&old.dir, &old.name);
         }
         None => forget_name(&old.dir, &old.name),
