@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::{
-    arch,
+    arch, bench,
     fs::{self, FdTable, FsContext, OpenFlags, OpenHow},
     mm::MemoryStats,
     params, process, sched,
@@ -28,6 +28,9 @@ pub fn run() {
     }
     crate::start_file_systems();
     open_console();
+    if let Some(wanted) = params::get().kbench {
+        bench::run(wanted);
+    }
     start_first_program();
     drop(current.files.replace(None));
     drop(current.fs.replace(None));

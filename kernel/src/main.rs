@@ -8,6 +8,7 @@ extern crate alloc;
 mod klog;
 
 mod arch;
+mod bench;
 mod drivers;
 mod fs;
 mod init;

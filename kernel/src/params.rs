@@ -16,6 +16,8 @@ pub struct Params {
     pub consoles: ArrayVec<&'static str, 8>,
     /// `init=`, or `rdinit=`: the program to start with.
     pub init: Option<&'static str>,
+    /// `kbench`, `kbench=`: measure these things, or all there are, instead of starting a program.
+    pub kbench: Option<&'static str>,
     /// `loglevel=`, `quiet`, `debug`: messages of a lower number are printed.
     pub log_level: Option<u8>,
     /// `maxcpus=`, `nosmp`: how many CPUs to start.
@@ -51,6 +53,8 @@ fn parse(command_line: &'static str) -> Params {
             params.init = argument.value;
             // Linux forgets the arguments seen before `init=`: they were for another init.
             params.init_arguments.clear();
+        } else if is("kbench") {
+            params.kbench = Some(argument.value.unwrap_or(""));
         } else if is("loglevel") {
             params.log_level = number().and_then(|level| u8::try_from(level).ok());
         } else if is("quiet") {
