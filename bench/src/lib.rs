@@ -8,6 +8,7 @@
 //! * [`machine`]: what the figures were measured on
 //! * [`boot`]: start and size of the kernels
 //! * [`growth`]: costs as things become many
+//! * [`in_kernel`]: what NOS measures of itself
 //! * [`report`]: the page and the tables about a result
 //! * [`compare`]: what became worse between two results
 //!
@@ -17,6 +18,7 @@ pub mod boot;
 pub mod compare;
 pub mod growth;
 pub mod guest;
+pub mod in_kernel;
 pub mod machine;
 pub mod packages;
 pub mod plan;

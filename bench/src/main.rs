@@ -10,8 +10,8 @@ use bench::machine::System;
 use bench::plan::{self, Plan};
 use bench::report::history::{self, History};
 use bench::report::{Headlines, html, markdown};
-use bench::results::{Figure, Growth, Report, SCHEMA, Settings};
-use bench::{boot, growth, machine};
+use bench::results::{Figure, Growth, InKernel, Report, SCHEMA, Settings};
+use bench::{boot, growth, in_kernel, machine};
 use clap::Parser;
 use xtask::error::AtPath;
 use xtask::{paths, test};
@@ -50,6 +50,9 @@ struct Cli {
     /// Only how costs grow; with --only, these operations.
     #[arg(long, conflicts_with_all = ["suite", "quick"])]
     growth: bool,
+    /// Only what NOS measures of itself; with --only, these operations.
+    #[arg(long, conflicts_with_all = ["suite", "growth"])]
+    kernel: bool,
     /// The folder for the results; by default bench/results, or target/nos/bench/partial if only some of the rows were asked for.
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -68,7 +71,11 @@ struct Cli {
 impl Cli {
     /// Whether only some of the rows were asked for.
     fn is_narrowed(&self) -> bool {
-        self.only.is_some() || !self.suite.is_empty() || self.growth || self.figure.is_some()
+        self.only.is_some()
+            || !self.suite.is_empty()
+            || self.growth
+            || self.kernel
+            || self.figure.is_some()
     }
 
     /// The folder for the results: what is part of the repository is not mixed with parts of results.
@@ -84,10 +91,19 @@ impl Cli {
         if self.quick || self.is_narrowed() && !self.growth {
             return Ok(Vec::new());
         }
-        let wanted = |operation: &str| {
-            self.only.as_ref().is_none_or(|patterns| test::matches(patterns, operation))
-        };
-        Ok(growth::measure(wanted)?)
+        Ok(growth::measure(|operation| self.wants(operation))?)
+    }
+
+    fn measure_kernel(&self, plan: &Plan) -> anyhow::Result<Vec<InKernel>> {
+        if self.is_narrowed() && !self.kernel {
+            return Ok(Vec::new());
+        }
+        Ok(in_kernel::measure(&plan.settings, &plan.figures, |operation| self.wants(operation))?)
+    }
+
+    /// Whether an operation that has no suite is among the only ones asked for.
+    fn wants(&self, operation: &str) -> bool {
+        self.only.as_ref().is_none_or(|patterns| test::matches(patterns, operation))
     }
 }
 
@@ -148,9 +164,9 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         git,
         boot: boot::measure(if cli.is_narrowed() { 1 } else { settings.rounds })?,
         settings,
-        rows: if cli.growth { Vec::new() } else { plan::measure(&plan)? },
+        rows: if cli.growth || cli.kernel { Vec::new() } else { plan::measure(&plan)? },
         growth: cli.measure_growth()?,
-        kernel: Vec::new(),
+        kernel: cli.measure_kernel(&plan)?,
     };
     let results = paths::created(cli.results()?)?;
     let file = results.join(format!("{name}.json"));

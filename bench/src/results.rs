@@ -189,10 +189,16 @@ pub struct InKernel {
     pub name: String,
     /// The CPUs that do it at once.
     pub cpus: u32,
-    /// Nanoseconds an operation.
-    pub ns: f64,
+    /// Nanoseconds that an operation takes one of them; nothing if that was not asked for.
+    pub ns: Option<f64>,
     /// Instructions an operation.
     pub instructions: Option<f64>,
+    /// Where several CPUs compete: how much of the busiest one's operations the least busy one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// Why figures are not there, if the kernel failed to measure them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
 }
 
 /// Start and size.

@@ -74,8 +74,10 @@ pub fn report() -> Report {
         kernel: vec![InKernel {
             name: "alloc 16 B".into(),
             cpus: 2,
-            ns: 12.5,
+            ns: Some(12.5),
             instructions: Some(40.0),
+            share: Some(0.9),
+            missing: None,
         }],
         boot: Boot {
             first_user_instruction: Pair { nos: outcome(&[250.0]), linux: outcome(&[3_300.0]) },

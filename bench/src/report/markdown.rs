@@ -131,15 +131,18 @@ pub fn page(report: &Report) -> String {
         }
     }
     if !report.kernel.is_empty() {
-        text.push_str("## Inside the kernel\n\n| operation | CPUs | ns | instructions |\n|---|---:|---:|---:|\n");
+        text.push_str("## Inside the kernel\n\n| operation | CPUs | ns | instructions | share | |\n|---|---:|---:|---:|---:|---|\n");
         for one in &report.kernel {
-            let instructions = one.instructions.map_or_else(String::new, number::figure);
+            let figure = |value: Option<f64>| value.map_or_else(String::new, number::figure);
             _ = writeln!(
                 text,
-                "| {} | {} | {} | {instructions} |",
+                "| {} | {} | {} | {} | {} | {} |",
                 escape(&one.name),
                 one.cpus,
-                number::figure(one.ns)
+                figure(one.ns),
+                figure(one.instructions),
+                one.share.map_or_else(String::new, number::ratio),
+                one.missing.as_deref().map_or_else(String::new, escape)
             );
         }
     }

@@ -133,7 +133,25 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
             cases.push(check.run(kernel, base)?);
         }
     }
+    if kernel == Kernel::Nos && wanted("measures_itself") {
+        cases.push(measures_itself(base)?);
+    }
     Ok(cases)
+}
+
+/// The kernel measures itself and turns the machine off, instead of starting a program.
+fn measures_itself(base: &Options) -> Result<Case> {
+    let options =
+        Options { smp: 2, append: "kbench".into(), timeout: Some(MACHINE_LIMIT), ..base.clone() };
+    let _progress = progress::spinner("measures_itself on nos");
+    let outcome = vm::run_kernel(&options)?;
+    let said_all = outcome.last_words().contains("kbench: done");
+    let verdict = match outcome.ending {
+        Ending::Status(0) if said_all => Verdict::Passed,
+        ending => Verdict::Failed(format!("{ending:?}")),
+    };
+    let output = outcome.last_words();
+    Ok(Case { name: "smoke/nos/measures_itself".into(), verdict, output })
 }
 
 /// Compares the times to the first line of a shell script.

@@ -10,7 +10,7 @@ mod output;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -240,6 +240,21 @@ fn run_into(options: &Options, copy: impl Write + Send) -> Result<Outcome> {
     Ok(Outcome { ending, output: tee.kept, log, first_output: tee.first })
 }
 
+/// Boots a kernel that does something by itself and then turns the machine off: [`Ending::Status`] of 0. The options
+/// have no command. What it said is in [`Outcome::log`].
+pub fn run_kernel(options: &Options) -> Result<Outcome> {
+    let prepared = Prepared::new(options)?;
+    let mut qemu = prepared.qemu_without_terminal();
+    qemu.args(["-serial", "null"]).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = start(&mut qemu)?;
+    let ending = match wait(&mut child, &options.deadline()) {
+        Some(status) if status.success() => Ending::Status(0),
+        Some(_) => Ending::Panicked,
+        None => Ending::TimedOut,
+    };
+    Ok(Outcome { ending, output: Vec::new(), log: prepared.log, first_output: None })
+}
+
 /// Keeps what is written and when it began, and writes it on.
 struct Tee<W> {
     kept: Vec<u8>,
@@ -320,10 +335,7 @@ impl<'a> Prepared<'a> {
 
     /// Runs the command and writes what it prints to `output`.
     fn run(&self, output: &mut (impl Write + Send), deadline: &Deadline) -> Result<Ending> {
-        let mut qemu = self.qemu();
-        qemu.arg("-display").arg("none").args(["-monitor", "none"]);
-        qemu.arg("-chardev").arg(format!("file,id=console,path={}", self.log.display()));
-        qemu.args(["-serial", "chardev:console"]);
+        let mut qemu = self.qemu_without_terminal();
         qemu.args(["-chardev", "stdio,id=job,signal=off", "-serial", "chardev:job"]);
         qemu.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = start(&mut qemu)?;
@@ -344,9 +356,8 @@ impl<'a> Prepared<'a> {
                     }
                 }
             });
-            let ended = wait(&mut child, deadline);
+            timed_out = wait(&mut child, deadline).is_none();
             _ = reader.join();
-            timed_out = !ended;
         });
         let (rest, status) = filter.finish();
         _ = output.write_all(&rest);
@@ -366,6 +377,15 @@ impl<'a> Prepared<'a> {
         let mut child = start(&mut qemu)?;
         let status = child.wait().at(self.work.path())?;
         Ok(status.code().unwrap_or(PANICKED))
+    }
+
+    /// QEMU, with the console going to the log.
+    fn qemu_without_terminal(&self) -> Command {
+        let mut qemu = self.qemu();
+        qemu.args(["-display", "none", "-monitor", "none"]);
+        qemu.arg("-chardev").arg(format!("file,id=console,path={}", self.log.display()));
+        qemu.args(["-serial", "chardev:console"]);
+        qemu
     }
 
     fn qemu(&self) -> Command {
@@ -412,16 +432,16 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Waits until the machine stops by itself; `false` if it had to be stopped.
-fn wait(child: &mut Child, deadline: &Deadline) -> bool {
+/// Waits until the machine stops by itself; `None` if it had to be stopped.
+fn wait(child: &mut Child, deadline: &Deadline) -> Option<ExitStatus> {
     loop {
-        if let Ok(Some(_)) = child.try_wait() {
-            return true;
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
         }
         if deadline.has_passed() {
             _ = child.kill();
             _ = child.wait();
-            return false;
+            return None;
         }
         thread::sleep(POLL);
     }

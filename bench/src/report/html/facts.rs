@@ -44,16 +44,21 @@ pub fn start(report: &Report) -> Markup {
 /// What NOS measures of itself.
 pub fn kernel(figures: &[InKernel]) -> Markup {
     html! {
-        p.note { "Measured by NOS of itself at its start, on so many CPUs at once; there is no such figure of Linux." }
+        p.note {
+            "Measured by NOS of itself at its start, on so many CPUs at once: what an operation takes each of them. "
+            "The share is the part of the busiest CPU's operations that the least busy one did. There are no such figures of Linux."
+        }
         div.wide { table {
-            thead { tr { th { "operation" } th.n { "CPUs" } th.n { "ns" } th.n { "instructions" } } }
+            thead { tr { th { "operation" } th.n { "CPUs" } th.n { "ns" } th.n { "instructions" } th.n { "share" } th { "" } } }
             tbody {
                 @for one in figures {
                     tr {
                         td { (one.name) }
                         td.n { (one.cpus) }
-                        td.n { (number::figure(one.ns)) }
+                        td.n { @if let Some(time) = one.ns { (number::figure(time)) } }
                         td.n { @if let Some(count) = one.instructions { (number::figure(count)) } }
+                        td.n { @if let Some(share) = one.share { (number::ratio(share)) } }
+                        td.reason { @if let Some(reason) = &one.missing { (reason) } }
                     }
                 }
             }
