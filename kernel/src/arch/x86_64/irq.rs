@@ -5,7 +5,10 @@
 //! inverted as on Linux: set means that nothing is due. So leaving the outermost section with work
 //! pending is one decrement that reaches zero.
 
-use core::{arch::asm, sync::atomic::Ordering};
+use core::{
+    arch::{asm, naked_asm},
+    sync::atomic::Ordering,
+};
 
 use super::{cpu, cpu::offset, thread::WorkFlags};
 
@@ -71,24 +74,55 @@ pub fn preempt_disable() {
 /// Leaves it; calls the scheduler when a reschedule became due meanwhile.
 #[inline]
 pub fn preempt_enable() {
-    let due: u8;
-    // SAFETY: as in `preempt_disable`.
+    // SAFETY: as in `preempt_disable`; the call preserves all registers.
     unsafe {
         asm!(
-            "dec dword ptr gs:[{}]",
-            "setz {}",
-            const offset::PREEMPT_COUNT,
-            out(reg_byte) due,
-            options(nostack),
+            "dec dword ptr gs:[{count}]",
+            "jnz 2f",
+            "call {preempt}",
+            "2:",
+            count = const offset::PREEMPT_COUNT,
+            preempt = sym preempt_preserving_registers,
         );
-    }
-    if due != 0 {
-        preempt();
     }
 }
 
-#[cold]
-fn preempt() {
+/// Calls [`preempt`] and preserves every register (the kernel has no others than these), so that the code around the many ends of
+/// sections need not save any for the rare case.
+#[unsafe(naked)]
+unsafe extern "C" fn preempt_preserving_registers() {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "push rax",
+        "push rcx",
+        "push rdx",
+        "push rsi",
+        "push rdi",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        // Aligned for the call, as this one's caller need not be.
+        "and rsp, -16",
+        "call {preempt}",
+        "lea rsp, [rbp - 9 * 8]",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rax",
+        "pop rbp",
+        "ret",
+        preempt = sym preempt,
+    )
+}
+
+extern "C" fn preempt() {
     // With interrupts off the interrupt that made it due is still to come, or the section that
     // turned them off is to end first.
     if enabled() {
