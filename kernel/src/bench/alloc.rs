@@ -18,6 +18,7 @@ const IN_FLIGHT: usize = 4;
 /// Memory that nobody initialises.
 type Object<const SIZE: usize> = Box<MaybeUninit<[u8; SIZE]>>;
 
+#[inline(always)]
 fn new<const SIZE: usize>() -> Object<SIZE> {
     // Hidden, or the compiler would see that the object is not used and leave it out.
     black_box(Box::new_uninit())

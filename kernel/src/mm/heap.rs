@@ -15,32 +15,42 @@ use super::{
 };
 use crate::{
     arch::{cpu, irq},
-    sync::{IrqSpinLock, class},
+    sync::{IrqSpinLock, PreemptGuard, class},
 };
+use alloc::boxed::Box;
 use core::{
     alloc::{GlobalAlloc, Layout},
     cell::{Cell, UnsafeCell},
     ptr::{self, NonNull},
     sync::atomic::{AtomicUsize, Ordering, compiler_fence},
 };
-use slab::{CLASS_COUNT, ClassId, MAGAZINE_SIZE, Magazine, PageBacking, RemoteList, Slabs};
+use slab::{CLASS_COUNT, Chain, ClassId, MAGAZINE_SIZE, Magazine, PageBacking, RemoteList, Slabs};
 
 /// What a CPU reaches without a lock.
 #[repr(align(128))]
-struct CpuMagazines {
+pub struct CpuMagazines {
     busy: Cell<bool>,
     magazines: UnsafeCell<[Magazine; CLASS_COUNT]>,
 }
 
 // SAFETY: the fields are only used by their own CPU, in `with_magazine`; the pointers in them are to objects that nobody else uses.
 unsafe impl Sync for CpuMagazines {}
+// SAFETY: as above.
+unsafe impl Send for CpuMagazines {}
 
-static MAGAZINES: [CpuMagazines; cpu::MAX_CPUS] = [const {
-    CpuMagazines {
-        busy: Cell::new(false),
-        magazines: UnsafeCell::new([const { Magazine::new() }; CLASS_COUNT]),
+impl CpuMagazines {
+    const fn new() -> Self {
+        Self { busy: Cell::new(false), magazines: UnsafeCell::new(Magazine::for_classes()) }
     }
-}; cpu::MAX_CPUS];
+}
+
+/// The first CPU's: it allocates before there is anything to allocate from.
+pub static BOOT_MAGAZINES: CpuMagazines = CpuMagazines::new();
+
+/// Gives a CPU that is about to start what it needs to allocate.
+pub fn prepare_cpu(cpu: usize) {
+    cpu::set_magazines(cpu, Box::leak(Box::new(CpuMagazines::new())));
+}
 
 /// A CPU's slabs, and what others gave back to them.
 #[repr(align(128))]
@@ -83,10 +93,10 @@ impl PageBacking for Blocks {
 }
 
 /// Runs `f` on this CPU's magazine; `None` in an interrupt that came while it is in use.
-#[inline]
+#[inline(always)]
 fn with_magazine<R>(class: ClassId, f: impl FnOnce(&mut Magazine) -> R) -> Option<R> {
     irq::preempt_disable();
-    let here = &MAGAZINES[cpu::id()];
+    let here = cpu::magazines();
     let result = if here.busy.get() {
         None
     } else {
@@ -104,38 +114,27 @@ fn with_magazine<R>(class: ClassId, f: impl FnOnce(&mut Magazine) -> R) -> Optio
     result
 }
 
-#[inline]
-fn alloc_object(class: ClassId) -> Option<*mut u8> {
-    match with_magazine(class, Magazine::pop) {
-        Some(Some(object)) => Some(object),
-        _ => refill(class),
-    }
-}
-
-/// Takes objects from this CPU's slabs: one to return, the rest for the magazine.
-#[cold]
+/// Takes objects from this CPU's slabs: one to return, others for the magazine.
 fn refill(class: ClassId) -> Option<*mut u8> {
-    let mut batch = Magazine::new();
-    let wanted = class.magazine_limit() / 2;
-    let heap = &HEAPS[cpu::id()];
-    {
-        let mut slabs = heap.slabs.lock();
-        collect_remote(heap, &mut slabs, class);
+    let pinned = PreemptGuard::new();
+    let heap = &HEAPS[pinned.cpu()];
+    let mut slabs = heap.slabs.lock();
+    collect_remote(heap, &mut slabs, class);
+    let filled = with_magazine(class, |magazine| {
+        let wanted = magazine.room().min(class.magazine_limit() / 2);
         slabs.alloc(class, wanted, &mut Blocks, |object| {
-            batch.push(object, MAGAZINE_SIZE);
+            let kept = magazine.push(object);
+            debug_assert!(kept, "there is room for as many as were asked for");
         });
-        heap.pages.store(slabs.pages(), Ordering::Relaxed);
-    }
-    let first = batch.pop()?;
-    with_magazine(class, |magazine| {
-        while magazine.len() < class.magazine_limit() {
-            let Some(object) = batch.pop() else { break };
-            magazine.push(object, class.magazine_limit());
-        }
+        magazine.pop()
     });
-    // What is left when an interrupt found the magazine in use, or filled it.
-    batch.drain_oldest(MAGAZINE_SIZE, |object| give_back(object, class));
-    Some(first)
+    let object = filled.unwrap_or_else(|| {
+        let mut only = None;
+        slabs.alloc(class, 1, &mut Blocks, |object| only = Some(object));
+        only
+    });
+    heap.pages.store(slabs.pages(), Ordering::Relaxed);
+    object
 }
 
 /// Puts objects that other CPUs freed into the slabs they came from.
@@ -147,10 +146,10 @@ fn collect_remote(heap: &CpuHeap, slabs: &mut Slabs, class: ClassId) {
     }
 }
 
-#[inline]
+// A call, as in `alloc_object`: with the class known by the caller it costs little, and inlined everywhere the two would be a sixth of the kernel.
+#[inline(never)]
 fn free_object(object: *mut u8, class: ClassId) {
-    let limit = class.magazine_limit();
-    if with_magazine(class, |magazine| magazine.push(object, limit)) != Some(true) {
+    if with_magazine(class, |magazine| magazine.push(object)) != Some(true) {
         free_slow(object, class);
     }
 }
@@ -158,32 +157,71 @@ fn free_object(object: *mut u8, class: ClassId) {
 /// Makes room in the magazine, or does without it.
 #[cold]
 fn free_slow(object: *mut u8, class: ClassId) {
-    let mut batch = Magazine::new();
-    let pushed = with_magazine(class, |magazine| {
-        magazine.drain_oldest(class.magazine_limit() / 2, |old| {
-            batch.push(old, MAGAZINE_SIZE);
+    give_back(class, |back| {
+        let pushed = with_magazine(class, |magazine| {
+            magazine.drain_oldest(class.magazine_limit() / 2, |old| back.take(old));
+            magazine.push(object)
         });
-        magazine.push(object, class.magazine_limit())
+        if pushed != Some(true) {
+            back.take(object);
+        }
     });
-    if pushed != Some(true) {
-        give_back(object, class);
-    }
-    batch.drain_oldest(MAGAZINE_SIZE, |object| give_back(object, class));
 }
 
-/// Gives an object back to its slab: at once when it is this CPU's, else through its owner's list.
-fn give_back(object: *mut u8, class: ClassId) {
-    // SAFETY: the object was allocated with this class and is still out of its slab.
-    let owner = usize::from(unsafe { slab::owner_of(object, class) });
-    let heap = &HEAPS[owner];
-    if owner == cpu::id() {
-        let mut slabs = heap.slabs.lock();
-        // SAFETY: it came from these slabs, and its user gave it up.
-        unsafe { slabs.free(object, class, &mut Blocks) };
-        heap.pages.store(slabs.pages(), Ordering::Relaxed);
-    } else {
+/// Empties this CPU's magazines. Callable from interrupts; one that finds them in use leaves them.
+pub(super) fn drain_here() {
+    for class in ClassId::all() {
+        give_back(class, |back| {
+            with_magazine(class, |magazine| {
+                magazine.drain_oldest(MAGAZINE_SIZE, |object| back.take(object));
+            });
+        });
+    }
+}
+
+/// Objects of one class on their way from this CPU back to the slabs that they came from.
+struct Returning<'a> {
+    class: ClassId,
+    cpu: usize,
+    slabs: &'a mut Slabs,
+    /// Other CPUs' objects, as long as they come from the same one, which is `owner`.
+    chain: Chain,
+    owner: usize,
+}
+
+/// Lets `f` give back objects of `class`: this CPU's at once, others through their owners' lists, in chains.
+fn give_back(class: ClassId, f: impl FnOnce(&mut Returning<'_>)) {
+    let pinned = PreemptGuard::new();
+    let cpu = pinned.cpu();
+    let heap = &HEAPS[cpu];
+    let mut slabs = heap.slabs.lock();
+    let mut back = Returning { class, cpu, slabs: &mut slabs, chain: Chain::new(), owner: cpu };
+    f(&mut back);
+    back.send();
+    heap.pages.store(slabs.pages(), Ordering::Relaxed);
+}
+
+impl Returning<'_> {
+    /// Takes an object that its user gave up.
+    fn take(&mut self, object: *mut u8) {
+        // SAFETY: the object was allocated with this class and is still out of its slab.
+        let owner = usize::from(unsafe { slab::owner_of(object, self.class) });
+        if owner == self.cpu {
+            // SAFETY: it came from these slabs, and its user gave it up.
+            unsafe { self.slabs.free(object, self.class, &mut Blocks) };
+            return;
+        }
+        if owner != self.owner {
+            self.send();
+            self.owner = owner;
+        }
         // SAFETY: its user gave it up, and objects have room for a pointer.
-        unsafe { heap.remote[class.index()].push(object) };
+        unsafe { self.chain.add(object) };
+    }
+
+    fn send(&mut self) {
+        let chain = core::mem::take(&mut self.chain);
+        HEAPS[self.owner].remote[self.class.index()].push(chain);
     }
 }
 
@@ -233,32 +271,49 @@ fn free_pages(pages: *mut u8, count: usize) {
     }
 }
 
-/// Pages and the order of the block for a large layout; `None` when there is no such block.
-fn large(layout: &Layout) -> Option<(usize, u8)> {
-    let count = layout.size().div_ceil(PAGE_SIZE).max(1);
-    let order = count.max(layout.align() / PAGE_SIZE).next_power_of_two().ilog2() as u8;
+/// Pages and the order of the block for a large layout (size, alignment); `None` when there is no such block.
+#[inline]
+fn large(size: usize, align: usize) -> Option<(usize, u8)> {
+    if size <= PAGE_SIZE && align <= PAGE_SIZE {
+        return Some((1, 0));
+    }
+    let count = size.div_ceil(PAGE_SIZE);
+    let order = count.max(align / PAGE_SIZE).next_power_of_two().ilog2() as u8;
     (order <= buddy::MAX_ORDER).then_some((count, order))
 }
 
-#[inline]
+#[inline(always)]
 fn class_of(layout: &Layout) -> Option<ClassId> {
     ClassId::for_request(layout.size(), layout.align())
 }
 
-fn alloc_once(layout: &Layout) -> Option<*mut u8> {
-    match class_of(layout) {
-        Some(class) => alloc_object(class),
-        None => large(layout).and_then(|(count, order)| alloc_pages(count, order)),
+#[inline(never)]
+fn alloc_object(class: ClassId) -> *mut u8 {
+    match with_magazine(class, Magazine::pop).flatten() {
+        Some(object) => object,
+        None => alloc_slow(class),
     }
 }
 
 #[cold]
-fn alloc_slow(layout: &Layout) -> *mut u8 {
-    if class_of(layout).is_none() && large(layout).is_none() {
-        // No block is that large: nothing that could be freed would help.
-        return ptr::null_mut();
+fn alloc_slow(class: ClassId) -> *mut u8 {
+    let once = || refill(class);
+    once().or_else(|| reclaim::retry_kernel(once)).unwrap_or(ptr::null_mut())
+}
+
+#[inline(never)]
+fn alloc_large(size: usize, align: usize) -> *mut u8 {
+    // When no block is that large, nothing that could be freed would help.
+    let Some((count, order)) = large(size, align) else { return ptr::null_mut() };
+    let once = || alloc_pages(count, order);
+    once().or_else(|| reclaim::retry_kernel(once)).unwrap_or(ptr::null_mut())
+}
+
+#[inline(never)]
+fn free_large(pages: *mut u8, size: usize, align: usize) {
+    if let Some((count, _)) = large(size, align) {
+        free_pages(pages, count);
     }
-    reclaim::retry_kernel(|| alloc_once(layout)).unwrap_or(ptr::null_mut())
 }
 
 /// The allocator behind `alloc`.
@@ -269,18 +324,17 @@ pub struct KernelHeap;
 unsafe impl GlobalAlloc for KernelHeap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        alloc_once(&layout).unwrap_or_else(|| alloc_slow(&layout))
+        match class_of(&layout) {
+            Some(class) => alloc_object(class),
+            None => alloc_large(layout.size(), layout.align()),
+        }
     }
 
     #[inline]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         match class_of(&layout) {
             Some(class) => free_object(pointer, class),
-            None => {
-                if let Some((count, _)) = large(&layout) {
-                    free_pages(pointer, count);
-                }
-            }
+            None => free_large(pointer, layout.size(), layout.align()),
         }
     }
 
@@ -290,7 +344,8 @@ unsafe impl GlobalAlloc for KernelHeap {
         let fits = match (class_of(&layout), class_of(&new_layout)) {
             (Some(old), Some(new)) => old == new,
             (None, None) => {
-                matches!((large(&layout), large(&new_layout)), (Some(old), Some(new)) if old.0 == new.0)
+                let pages = |size| large(size, layout.align()).map(|(count, _)| count);
+                pages(layout.size()).is_some_and(|count| pages(new_size) == Some(count))
             }
             _ => false,
         };

@@ -66,13 +66,18 @@ fn shrink_caches(target: usize) -> Option<usize> {
             freed += shrinker.shrink(target - freed);
         }
     }
+    on_every_cpu(&heap::drain_here);
     freed += heap::shrink();
     freed += kernel_stack::shrink();
-    cpu::call_on(cpu::CpuMask(u64::MAX), &node::drain_here);
-    node::drain_here();
+    on_every_cpu(&node::drain_here);
     node::drain_zeroed();
     SHRINKING.store(false, Ordering::Release);
     Some(freed)
+}
+
+fn on_every_cpu(f: &(dyn Fn() + Sync)) {
+    cpu::call_on(cpu::CpuMask(u64::MAX), f);
+    f();
 }
 
 /// Pages to free at once.

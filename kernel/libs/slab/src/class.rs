@@ -33,33 +33,45 @@ const BY_SIZE: [u8; MAX_SIZE / 16 + 1] = {
 
 impl ClassId {
     /// The class for a request; `None` when it is too large or too strictly aligned for a slab.
-    #[inline]
+    #[inline(always)]
     pub const fn for_request(size: usize, align: usize) -> Option<ClassId> {
-        let size = if align > 16 {
-            // Only powers of two are aligned to their size.
-            let wanted = if size > align { size } else { align };
-            if wanted > MAX_SIZE {
-                return None;
-            }
-            wanted.next_power_of_two()
-        } else {
-            size
-        };
+        if align > 16 {
+            return ClassId::for_aligned(size, align);
+        }
         if size > MAX_SIZE {
             return None;
         }
         Some(ClassId(BY_SIZE[size.div_ceil(16)]))
     }
 
+    /// The same for what is aligned to more than every class: only powers of two are aligned to their size.
+    #[inline(never)]
+    const fn for_aligned(size: usize, align: usize) -> Option<ClassId> {
+        let size = if size > align { size } else { align };
+        if size > MAX_SIZE {
+            return None;
+        }
+        Some(ClassId(BY_SIZE[size.next_power_of_two().div_ceil(16)]))
+    }
+
     /// All classes.
     pub fn all() -> impl Iterator<Item = ClassId> {
-        (0..CLASS_COUNT as u8).map(ClassId)
+        (0..CLASS_COUNT).map(ClassId::nth)
+    }
+
+    /// The class with this place among them.
+    pub(super) const fn nth(index: usize) -> ClassId {
+        assert!(index < CLASS_COUNT);
+        ClassId(index as u8)
     }
 
     /// Its place among the classes.
     #[inline]
     pub const fn index(self) -> usize {
-        self.0 as usize
+        let index = self.0 as usize;
+        // SAFETY: classes are made by `nth`, and from the table of classes by size, which is filled with such numbers.
+        unsafe { core::hint::assert_unchecked(index < CLASS_COUNT) };
+        index
     }
 
     /// Bytes in an object.
@@ -69,24 +81,21 @@ impl ClassId {
     }
 
     /// The order of a slab: it is 2^order pages.
+    #[inline]
     pub const fn slab_order(self) -> u8 {
-        match self.size() {
-            0..=256 => 0,
-            257..=768 => 1,
-            769..=1536 => 2,
-            _ => 3,
-        }
+        LAYOUTS[self.index()].order
     }
 
     /// Where in the slab the first object is.
+    #[inline]
     pub const fn first_offset(self) -> usize {
-        let natural = 1 << self.size().trailing_zeros();
-        if natural > HEADER_SIZE { natural } else { HEADER_SIZE }
+        LAYOUTS[self.index()].first_offset as usize
     }
 
     /// How many objects a slab holds.
+    #[inline]
     pub const fn capacity(self) -> usize {
-        ((4096 << self.slab_order()) - self.first_offset()) / self.size()
+        LAYOUTS[self.index()].capacity as usize
     }
 
     /// How many objects a magazine keeps: fewer of the large ones.
@@ -99,6 +108,36 @@ impl ClassId {
         }
     }
 }
+
+/// How a class lies in its slabs.
+struct SlabLayout {
+    order: u8,
+    first_offset: u16,
+    capacity: u16,
+}
+
+const LAYOUTS: [SlabLayout; CLASS_COUNT] = {
+    let mut layouts =
+        [const { SlabLayout { order: 0, first_offset: 0, capacity: 0 } }; CLASS_COUNT];
+    let mut class = 0;
+    while class < CLASS_COUNT {
+        let size = SIZES[class] as usize;
+        let order = match size {
+            0..=256 => 0,
+            257..=768 => 1,
+            769..=1536 => 2,
+            _ => 3,
+        };
+        // Objects are as aligned as their size is.
+        let natural = 1 << size.trailing_zeros();
+        let first = if natural > HEADER_SIZE { natural } else { HEADER_SIZE };
+        let capacity = ((4096 << order) - first) / size;
+        layouts[class] =
+            SlabLayout { order, first_offset: first as u16, capacity: capacity as u16 };
+        class += 1;
+    }
+    layouts
+};
 
 #[cfg(test)]
 mod tests {

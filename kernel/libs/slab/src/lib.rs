@@ -18,7 +18,7 @@ mod slabs;
 
 pub use class::{CLASS_COUNT, ClassId};
 pub use magazine::{MAGAZINE_SIZE, Magazine};
-pub use remote::RemoteList;
+pub use remote::{Chain, RemoteList};
 pub use slabs::{PageBacking, Slabs, owner_of};
 
 /// A free object: its first word links it to the next of a list.

@@ -50,6 +50,7 @@ impl Slabs {
     }
 
     /// Pages that the slabs take.
+    #[inline]
     pub fn pages(&self) -> usize {
         self.pages
     }
@@ -90,6 +91,7 @@ impl Slabs {
     ///
     /// # Safety
     /// `object` came from [`Slabs::alloc`] of this value with this class, and nobody uses it any more.
+    #[inline]
     pub unsafe fn free(&mut self, object: *mut u8, class: ClassId, backing: &mut impl PageBacking) {
         let slab = header_of(object, class);
         // SAFETY: an object in use keeps its slab alive (caller).
@@ -102,13 +104,33 @@ impl Slabs {
         header.free = object;
         header.in_use -= 1;
         let is_empty = header.in_use == 0;
+        if was_full || is_empty {
+            // SAFETY: the slab is alive and ours; what it was and is has just been looked at.
+            unsafe { self.refile(slab, class, was_full, is_empty, backing) };
+        }
+    }
+
+    /// A slab was full, or is empty now, or both. Out of line, as most objects change neither.
+    ///
+    /// # Safety
+    /// The slab is alive, of this value and class; it is on its class's list unless it was full; if it is empty, none of its objects is
+    /// in use.
+    #[inline(never)]
+    unsafe fn refile(
+        &mut self,
+        slab: *mut Header,
+        class: ClassId,
+        was_full: bool,
+        is_empty: bool,
+        backing: &mut impl PageBacking,
+    ) {
         if was_full {
             self.link(slab, class);
         }
         if is_empty {
             self.empty[class.index()] += 1;
             if self.empty[class.index()] > 1 {
-                // SAFETY: no object of the slab is in use.
+                // SAFETY: it is on the list by now, and no object of it is in use.
                 unsafe { self.release(slab, class, backing) };
             }
         }
@@ -203,11 +225,13 @@ impl Slabs {
 ///
 /// # Safety
 /// `object` was allocated with this class and is not yet back in its slab.
+#[inline]
 pub unsafe fn owner_of(object: *mut u8, class: ClassId) -> u16 {
     // SAFETY: the object keeps its slab alive; the owner never changes.
     unsafe { (*header_of(object, class)).owner }
 }
 
+#[inline]
 fn header_of(object: *mut u8, class: ClassId) -> *mut Header {
     object.map_addr(|addr| addr & !((4096usize << class.slab_order()) - 1)).cast()
 }

@@ -7,7 +7,10 @@ use core::{
 };
 
 use super::{apic, io, ipi};
-use crate::process::Task;
+use crate::{
+    mm::heap::{BOOT_MAGAZINES, CpuMagazines},
+    process::Task,
+};
 
 /// The most CPUs that one kernel image can drive.
 pub const MAX_CPUS: usize = 64;
@@ -37,6 +40,8 @@ pub struct CpuLocal {
     pub(super) calls: AtomicU64,
     /// Interrupts taken, for `/proc/stat`.
     pub(super) interrupts: AtomicU64,
+    /// Objects to allocate. Written before the CPU allocates.
+    magazines: AtomicPtr<CpuMagazines>,
 }
 
 /// Offsets for assembly.
@@ -48,6 +53,7 @@ pub(super) mod offset {
     pub const USER_RSP: usize = offset_of!(CpuLocal, user_rsp);
     pub const PREEMPT_COUNT: usize = offset_of!(CpuLocal, preempt_count);
     pub const INDEX: usize = offset_of!(CpuLocal, index);
+    pub const MAGAZINES: usize = offset_of!(CpuLocal, magazines);
 }
 
 impl CpuLocal {
@@ -63,6 +69,7 @@ impl CpuLocal {
             apic_id: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             interrupts: AtomicU64::new(0),
+            magazines: AtomicPtr::new((&raw const BOOT_MAGAZINES).cast_mut()),
         }
     }
 }
@@ -122,7 +129,27 @@ pub fn id() -> usize {
     unsafe {
         asm!("mov {:e}, gs:[{}]", out(reg) index, const offset::INDEX, options(nostack, readonly, preserves_flags));
     }
-    index as usize
+    let index = index as usize;
+    // SAFETY: `install_local` indexes `CPUS` with it before it writes it.
+    unsafe { core::hint::assert_unchecked(index < MAX_CPUS) };
+    index
+}
+
+/// What this CPU allocates from. Stays this CPU's only while preemption is off.
+#[inline]
+pub fn magazines() -> &'static CpuMagazines {
+    let magazines: *const CpuMagazines;
+    // SAFETY: GS points to this CPU's block; the pointer is to the first CPU's magazines from the start, which others do not use as
+    // they get their own before they run (`set_magazines`), and all live for ever.
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) magazines, const offset::MAGAZINES, options(nostack, readonly, preserves_flags));
+        &*magazines
+    }
+}
+
+/// Gives a CPU that is not running yet what it will allocate from.
+pub fn set_magazines(cpu: usize, magazines: &'static CpuMagazines) {
+    CPUS[cpu].magazines.store(core::ptr::from_ref(magazines).cast_mut(), Ordering::Relaxed);
 }
 
 /// The task this CPU runs, as installed by the scheduler. Null before the first.

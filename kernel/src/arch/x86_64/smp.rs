@@ -124,6 +124,7 @@ pub fn start_others(max: usize) {
             crate::pr_warn!("smp: no stack for CPU {index}");
             return;
         };
+        mm::heap::prepare_cpu(index);
         install(page, root, stack.top(), index);
         if start_one(apic_id, page, index) {
             // Its idle task keeps the stack for good.
