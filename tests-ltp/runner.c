@@ -4,7 +4,8 @@
  *     runner FOLDER SECONDS [NAME…]
  *
  * Every program runs in a session of its own, in an empty folder under /tmp, with /dev/null as standard
- * input. Exit statuses are LTP's: 0 passed, 32 skipped, all else failed. Before a case starts, "# run NAME"
+ * input. A name with a folder in it (futex/futex_wait) runs in that folder, and may be followed by the
+ * program's arguments, between blanks. Exit statuses are LTP's: 0 passed, 32 skipped, all else failed. Before a case starts, "# run NAME"
  * says so: if the kernel then dies, the host knows what was running.
  */
 #define _GNU_SOURCE
@@ -22,7 +23,8 @@
 #include <unistd.h>
 
 #define SKIPPED 32
-#define OUTPUT_LIMIT 8192
+#define OUTPUT_LIMIT (256 << 10)
+#define MOST_WORDS 32
 
 static double now(void)
 {
@@ -43,12 +45,13 @@ static void print_output(const char *text, size_t size)
 	}
 }
 
-static void run_child(const char *folder, const char *name, const char *work, int output)
+static void run_child(const char *folder, const char *command, const char *work, int output)
 {
-	char path[512];
+	static char words[4096], path[8192], program[8192];
+	char *arguments[MOST_WORDS + 1] = { NULL };
+	int count = 0;
 	sigset_t none;
 	int input = open("/dev/null", O_RDONLY);
-	snprintf(path, sizeof path, "%s/%s", folder, name);
 	setsid();
 	dup2(input, 0);
 	dup2(output, 1);
@@ -59,17 +62,30 @@ static void run_child(const char *folder, const char *name, const char *work, in
 		close(output);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	snprintf(words, sizeof words, "%s", command);
+	for (char *word = strtok(words, " "); word && count < MOST_WORDS; word = strtok(NULL, " "))
+		arguments[count++] = word;
+	snprintf(path, sizeof path, "%s/%s", folder, words);
+	char *base = strrchr(words, '/');
+	if (base) {
+		snprintf(program, sizeof program, ".%s", base);
+		*strrchr(path, '/') = '\0';
+		work = path;
+		arguments[0] = program;
+	} else
+		snprintf(program, sizeof program, "%s", path);
 	if (chdir(work) != 0)
 		_exit(126);
-	execl(path, name, (char *)NULL);
-	fprintf(stderr, "exec %s: %s\n", path, strerror(errno));
+	execv(program, arguments);
+	fprintf(stderr, "exec %s: %s\n", program, strerror(errno));
 	_exit(127);
 }
 
 /* Runs one case and prints its line; what it left running is killed with its session. */
 static void run_case(int number, const char *folder, const char *name, double limit)
 {
-	char text[OUTPUT_LIMIT], work[128];
+	static char text[OUTPUT_LIMIT];
+	char work[128];
 	size_t size = 0;
 	int output[2], status = 0, ended = 0, timed_out = 0;
 	double start = now();

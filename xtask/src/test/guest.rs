@@ -1,27 +1,21 @@
 //! The conformance cases under `tests-ltp/cases`: compiled here, run in the guest by its runner.
-//!
-//! A kernel that dies takes only the case down that was running: the machine boots again and goes on
-//! with the next one.
 
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
 
 use super::results::{Case, Verdict};
-use super::tap;
+use super::runner::{self, Machine};
 use crate::error::{AtPath, Error, Result};
-use crate::vm::{self, Ending, Kernel, Options, Outcome};
+use crate::vm::{Kernel, Options};
 use crate::{paths, progress, rootfs};
 
-/// Where the overlay puts runner and cases.
+/// Where the overlay puts the cases.
 const GUEST_FOLDER: &str = "/run/nos/cases";
-const GUEST_RUNNER: &str = "/run/nos/runner";
 /// The time limit of one case in the guest, in seconds.
 const CASE_LIMIT: u64 = 20;
 /// The time limit of a machine that runs all cases, in seconds.
 const MACHINE_LIMIT: u64 = 600;
-/// How many machines may die before the rest is given up.
-const MOST_DEATHS: usize = 12;
 
 /// Runs the cases whose names match `only` on `kernel`.
 pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Case>> {
@@ -34,48 +28,20 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
     }
     let (overlay, mut cases) = compile(&names)?;
     let broken = |name: &String| cases.iter().any(|case| case.name == *name);
-    let mut left: Vec<String> = names.into_iter().filter(|name| !broken(name)).collect();
-    let mut deaths = 0;
-    while !left.is_empty() && deaths < MOST_DEATHS {
-        let mut options = Options { on: kernel, overlay: vec![overlay.clone()], ..base.clone() };
-        options.timeout = Some(MACHINE_LIMIT);
-        options.command = [GUEST_RUNNER, GUEST_FOLDER, &CASE_LIMIT.to_string()]
-            .into_iter()
-            .map(Into::into)
-            .chain(left.iter().cloned())
-            .collect();
-        let _progress = progress::spinner(format!("{} cases on {}", left.len(), kernel.name()));
-        let outcome =
-            vm::run_logged(&options, &paths::log(&format!("guest-{}.tap", kernel.name()))?)?;
-        let tap = tap::parse(&String::from_utf8_lossy(&outcome.output));
-        let finished = tap.cases.len();
-        cases.extend(tap.cases);
-        if tap.complete {
-            left.clear();
-            break;
-        }
-        deaths += 1;
-        let name = tap.unfinished.unwrap_or_else(|| left[finished.min(left.len() - 1)].clone());
-        left = left.split_off(left.iter().position(|one| *one == name).map_or(1, |at| at + 1));
-        cases.push(dead(name, &outcome));
-    }
-    for name in left {
-        cases.push(Case::new(name, Verdict::Failed("not run: the kernel died too often".into())));
-    }
+    let names: Vec<String> = names.into_iter().filter(|name| !broken(name)).collect();
+    let machine = Machine {
+        overlays: vec![overlay],
+        folder: GUEST_FOLDER,
+        case_limit: CASE_LIMIT,
+        machine_limit: MACHINE_LIMIT,
+        log: format!("guest-{}.tap", kernel.name()),
+        base: Options { on: kernel, ..base.clone() },
+    };
+    cases.extend(machine.run(names)?);
     for case in &mut cases {
         case.name = format!("guest/{}/{}", kernel.name(), case.name);
     }
     Ok(cases)
-}
-
-/// The case that was running when the machine stopped.
-fn dead(name: String, outcome: &Outcome) -> Case {
-    let why = match outcome.ending {
-        Ending::TimedOut => "the machine ran out of time",
-        Ending::Panicked => "the kernel stopped",
-        Ending::Status(_) => "the runner ended early",
-    };
-    Case { name, verdict: Verdict::Failed(why.into()), output: outcome.last_words() }
 }
 
 fn cases_folder() -> PathBuf {
@@ -132,6 +98,6 @@ fn compile(names: &[String]) -> Result<(PathBuf, Vec<Case>)> {
         };
         handles.into_iter().map(ended).collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>>>()
     })?;
-    rootfs::compile(&[root.join("runner.c")], &[], &overlay.join("run/nos/runner"))?;
+    runner::install(&overlay)?;
     Ok((overlay, broken.into_iter().flatten().collect()))
 }

@@ -3,15 +3,19 @@
 //! * [`host`]: format, lint, unit and property tests, loom models
 //! * [`guest`]: the conformance cases on NOS and on Linux
 //! * [`busybox`]: busybox's own suite, NOS against Linux
+//! * [`selftests`]: Linux's own self-tests, NOS against Linux
 //! * [`script`]: a long shell script whose output has to be the same on both
 //! * [`smoke`]: whole machines: CPU counts, exit statuses, hostile loads
+//! * [`runner`]: running programs in the guest
 //! * [`results`], [`tap`]: what they report
 
 mod busybox;
 mod guest;
 mod host;
 mod results;
+mod runner;
 mod script;
+mod selftests;
 mod smoke;
 mod tap;
 
@@ -32,6 +36,8 @@ pub enum Stage {
     Guest,
     /// busybox's own suite.
     Busybox,
+    /// Linux's own self-tests.
+    Selftests,
     /// Whole machines: CPU counts, exit statuses, hostile loads.
     Smoke,
     /// A script whose output must be Linux's.
@@ -47,7 +53,7 @@ pub struct Arguments {
     /// The kernel for the stages that boot one; both by default.
     #[arg(long, value_enum)]
     on: Option<Kernel>,
-    /// Guest cases (a pattern with `*`), or busybox applets, separated by commas.
+    /// Guest cases or self-tests (a pattern with `*`), or busybox applets, separated by commas.
     #[arg(long, value_name = "NAMES")]
     only: Option<String>,
     /// The number of CPUs of the machine.
@@ -110,6 +116,10 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
             _ => Vec::new(),
         };
         report.stage("busybox's tests", busybox::run(arguments.on, &applets, &base)?);
+    }
+    if wanted(Stage::Selftests) {
+        let only = arguments.only.as_deref().filter(|_| arguments.stage.is_some());
+        report.stage("Linux's self-tests", selftests::run(arguments.on, only, &base)?);
     }
     if wanted(Stage::Script) {
         report.stage("shell script", script::run(&base)?);

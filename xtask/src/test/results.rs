@@ -11,6 +11,8 @@ pub enum Verdict {
     Skipped,
     /// It did not; why, in one line.
     Failed(String),
+    /// It did not, for a reason that is known and written down: neither passed nor failed.
+    KnownGap(String),
 }
 
 /// One case and how it ended.
@@ -36,6 +38,7 @@ impl Case {
 pub struct Report {
     passed: usize,
     skipped: usize,
+    gaps: usize,
     failed: Vec<String>,
 }
 
@@ -46,10 +49,15 @@ impl Report {
     /// Takes in the cases of one stage and prints its sum.
     pub fn stage(&mut self, name: &str, cases: Vec<Case>) {
         let (passed, skipped, failed) = (self.passed, self.skipped, self.failed.len());
+        let gaps = self.gaps;
         for case in cases {
             match case.verdict {
                 Verdict::Passed => self.passed += 1,
                 Verdict::Skipped => self.skipped += 1,
+                Verdict::KnownGap(why) => {
+                    println!("known gap {}: {why}", case.name);
+                    self.gaps += 1;
+                }
                 Verdict::Failed(why) => {
                     println!("FAILED {}: {why}", case.name);
                     for line in crate::process::last_lines(&case.output, SHOWN_LINES).lines() {
@@ -59,12 +67,16 @@ impl Report {
                 }
             }
         }
-        println!(
+        print!(
             "{name}: {} passed, {} failed, {} skipped",
             self.passed - passed,
             self.failed.len() - failed,
             self.skipped - skipped
         );
+        match self.gaps - gaps {
+            0 => println!(),
+            gaps => println!(", {gaps} known gaps"),
+        }
     }
 
     /// Whether no case failed.
