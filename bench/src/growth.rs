@@ -128,8 +128,8 @@ pub fn describe(operation: &str) -> Option<&'static str> {
     operations.find(|(name, _)| *name == operation).map(|(_, description)| *description)
 }
 
-/// Measures every `wanted` operation at every size on both kernels.
-pub fn measure(wanted: impl Fn(&str) -> bool) -> Result<Vec<Growth>> {
+/// Measures every `wanted` operation at every size on both kernels, so many times.
+pub fn measure(wanted: impl Fn(&str) -> bool, rounds: u32) -> Result<Vec<Growth>> {
     let overlay = compile()?;
     let mut found = Vec::new();
     for program in PROGRAMS {
@@ -137,23 +137,31 @@ pub fn measure(wanted: impl Fn(&str) -> bool) -> Result<Vec<Growth>> {
         if operations().next().is_none() {
             continue;
         }
-        let mut on_both = Vec::new();
-        for system in [System::Linux, System::Nos] {
-            let _progress = progress::spinner(format!("{} on {}", program.name, system.name()));
-            on_both.push(run(program, system, &overlay)?);
+        let mut runs = [Vec::new(), Vec::new()];
+        for _ in 0..rounds {
+            for (runs, system) in runs.iter_mut().zip([System::Linux, System::Nos]) {
+                let _progress = progress::spinner(format!("{} on {}", program.name, system.name()));
+                runs.push(run(program, system, &overlay)?);
+            }
         }
         for (operation, _) in operations() {
-            let of = |run: &Run| {
-                program.sizes.iter().map(|size| run.outcome(operation, *size)).collect::<Vec<_>>()
+            let of = |runs: &[Run]| -> Vec<Outcome> {
+                let at = |size: &u32| {
+                    Outcome::of_rounds(runs.iter().map(|run| run.cost(operation, *size)))
+                };
+                program.sizes.iter().map(at).collect()
             };
-            found.push(Growth {
+            let mut growth = Growth {
                 name: (*operation).to_owned(),
                 unit: "instructions".to_owned(),
                 sizes: program.sizes.to_vec(),
                 figure: Figure::Instructions,
-                linux: of(&on_both[0]),
-                nos: of(&on_both[1]),
-            });
+                linux: of(&runs[0]),
+                nos: of(&runs[1]),
+                repeat_difference: None,
+            };
+            growth.repeat_difference = growth.difference();
+            found.push(growth);
         }
     }
     Ok(found)
@@ -172,17 +180,20 @@ fn compile() -> Result<PathBuf> {
     Ok(overlay)
 }
 
+/// What an operation costs at a size, or why that is not known.
+type Cost = std::result::Result<f64, String>;
+
 /// What one program printed on one kernel.
 struct Run {
-    figures: HashMap<(String, u32), Outcome>,
+    costs: HashMap<(String, u32), Cost>,
     /// Why sizes have no line.
     ending: String,
 }
 
 impl Run {
-    fn outcome(&self, operation: &str, size: u32) -> Outcome {
+    fn cost(&self, operation: &str, size: u32) -> Cost {
         let key = (operation.to_owned(), size);
-        self.figures.get(&key).cloned().unwrap_or_else(|| Outcome::missing(&self.ending))
+        self.costs.get(&key).cloned().unwrap_or_else(|| Err(self.ending.clone()))
     }
 }
 
@@ -207,23 +218,23 @@ fn run(program: &Program, system: System, overlay: &Path) -> Result<Run> {
         Ending::TimedOut => format!("not reached within {LIMIT_SECONDS} s"),
         Ending::Panicked => format!("the kernel stopped: {}", outcome.last_words()),
     };
-    Ok(Run { figures: parse(&output), ending })
+    Ok(Run { costs: parse(&output), ending })
 }
 
 /// The figures among the lines that a program printed.
-fn parse(output: &str) -> HashMap<(String, u32), Outcome> {
+fn parse(output: &str) -> HashMap<(String, u32), Cost> {
     output.lines().filter_map(parse_line).collect()
 }
 
 /// `NAME SIZE NANOSECONDS` or `NAME SIZE missing REASON`.
-fn parse_line(line: &str) -> Option<((String, u32), Outcome)> {
+fn parse_line(line: &str) -> Option<((String, u32), Cost)> {
     let (name, rest) = line.split_once(' ')?;
     let (size, figure) = rest.split_once(' ')?;
-    let outcome = match figure.strip_prefix("missing ") {
-        Some(reason) => Outcome::missing(reason),
-        None => Outcome::measured([figure.parse::<f64>().ok()?]),
+    let cost = match figure.strip_prefix("missing ") {
+        Some(reason) => Err(reason.to_owned()),
+        None => Ok(figure.parse().ok()?),
     };
-    Some(((name.to_owned(), size.parse().ok()?), outcome))
+    Some(((name.to_owned(), size.parse().ok()?), cost))
 }
 
 /// The last line that is not a figure.
@@ -252,17 +263,17 @@ mod tests {
 
     #[test]
     fn lines_become_figures_and_reasons() {
-        let figures = parse("fork 10 71937.4\nfork 100 missing clone: Out of memory\nclone: no\n");
-        assert_eq!(figures.len(), 2);
-        assert_eq!(figures[&("fork".into(), 10)], Outcome::measured([71937.4]));
-        assert_eq!(figures[&("fork".into(), 100)], Outcome::missing("clone: Out of memory"));
+        let costs = parse("fork 10 71937.4\nfork 100 missing clone: Out of memory\nclone: no\n");
+        assert_eq!(costs.len(), 2);
+        assert_eq!(costs[&("fork".into(), 10)], Ok(71937.4));
+        assert_eq!(costs[&("fork".into(), 100)], Err("clone: Out of memory".into()));
     }
 
     #[test]
     fn sizes_without_a_line_say_how_the_program_ended() {
-        let run = Run { figures: parse("fork 10 1.5\n"), ending: "not reached".into() };
-        assert_eq!(run.outcome("fork", 10), Outcome::measured([1.5]));
-        assert_eq!(run.outcome("fork", 100), Outcome::missing("not reached"));
+        let run = Run { costs: parse("fork 10 1.5\n"), ending: "not reached".into() };
+        assert_eq!(run.cost("fork", 10), Ok(1.5));
+        assert_eq!(run.cost("fork", 100), Err("not reached".into()));
     }
 
     #[test]

@@ -22,15 +22,18 @@ const MARK: &str = "kbench: ";
 const DONE: &str = "done";
 const LIMIT_SECONDS: u64 = 300;
 
-/// Measures everything that is `wanted`, by its name.
+/// Measures everything that is `wanted`, by its name; instructions so many times.
 pub fn measure(
     settings: &Settings,
     figures: &[Figure],
+    counts: u32,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<InKernel>> {
     let mut table = Table::default();
     if figures.contains(&Figure::Instructions) {
-        table.add(1, Figure::Instructions, boot(1, Figure::Instructions)?);
+        for _ in 0..counts {
+            table.add(1, Figure::Instructions, boot(1, Figure::Instructions)?);
+        }
     }
     if figures.contains(&Figure::WallClock) {
         for _ in 0..settings.rounds {
@@ -116,7 +119,7 @@ struct Table {
 #[derive(Default)]
 struct Samples {
     ns: Vec<f64>,
-    instructions: Option<f64>,
+    instructions: Vec<f64>,
     shares: Vec<f64>,
 }
 
@@ -130,7 +133,7 @@ impl Table {
             let samples = self.samples.entry(key).or_default();
             match figure {
                 // A tick of the counter is an instruction there; who idles does not say how many it took.
-                Figure::Instructions => samples.instructions = line.ticks,
+                Figure::Instructions => samples.instructions.extend(line.ticks),
                 Figure::WallClock => {
                     samples.ns.push(line.ns);
                     samples.shares.extend(line.share);
@@ -144,6 +147,7 @@ impl Table {
                 cpus,
                 ns: None,
                 instructions: None,
+                repeat_difference: None,
                 share: None,
                 missing: Some(reason),
             };
@@ -154,11 +158,13 @@ impl Table {
     fn rows(mut self) -> Vec<InKernel> {
         let row = |(name, cpus): (String, u32)| {
             let samples = self.samples.remove(&(name.clone(), cpus)).unwrap_or_default();
+            let instructions = Outcome::measured(samples.instructions);
             InKernel {
                 name,
                 cpus,
                 ns: Outcome::measured(samples.ns).median(),
-                instructions: samples.instructions,
+                instructions: instructions.median(),
+                repeat_difference: Outcome::worst_difference([&instructions]),
                 share: Outcome::measured(samples.shares).median(),
                 missing: None,
             }

@@ -87,18 +87,19 @@ impl Cli {
         })
     }
 
-    fn measure_growth(&self) -> anyhow::Result<Vec<Growth>> {
+    fn measure_growth(&self, plan: &Plan) -> anyhow::Result<Vec<Growth>> {
         if self.quick || self.is_narrowed() && !self.growth {
             return Ok(Vec::new());
         }
-        Ok(growth::measure(|operation| self.wants(operation))?)
+        Ok(growth::measure(|operation| self.wants(operation), plan.counts())?)
     }
 
     fn measure_kernel(&self, plan: &Plan) -> anyhow::Result<Vec<InKernel>> {
         if self.is_narrowed() && !self.kernel {
             return Ok(Vec::new());
         }
-        Ok(in_kernel::measure(&plan.settings, &plan.figures, |operation| self.wants(operation))?)
+        let wanted = |operation: &str| self.wants(operation);
+        Ok(in_kernel::measure(&plan.settings, &plan.figures, plan.counts(), wanted)?)
     }
 
     /// Whether an operation that has no suite is among the only ones asked for.
@@ -165,7 +166,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         boot: boot::measure(if cli.is_narrowed() { 1 } else { settings.rounds })?,
         settings,
         rows: if cli.growth || cli.kernel { Vec::new() } else { plan::measure(&plan)? },
-        growth: cli.measure_growth()?,
+        growth: cli.measure_growth(&plan)?,
         kernel: cli.measure_kernel(&plan)?,
     };
     let results = paths::created(cli.results()?)?;

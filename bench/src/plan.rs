@@ -67,6 +67,11 @@ pub fn measure(plan: &Plan) -> Result<Vec<Row>> {
 }
 
 impl Plan {
+    /// How often instructions are counted.
+    pub fn counts(&self) -> u32 {
+        if self.verify { 2 } else { 1 }
+    }
+
     /// The suite with those of its rows that are wanted; `None` if there are none.
     fn choose(&self, mut suite: Suite) -> Option<Suite> {
         for case in &mut suite.cases {
@@ -85,8 +90,7 @@ impl Plan {
     fn passes(&self) -> Vec<Pass> {
         let mut passes = Vec::new();
         if self.figures.contains(&Figure::Instructions) {
-            let rounds = if self.verify { 2 } else { 1 };
-            passes.push(Pass { figure: Figure::Instructions, smp: 1, rounds });
+            passes.push(Pass { figure: Figure::Instructions, smp: 1, rounds: self.counts() });
         }
         if self.figures.contains(&Figure::WallClock) {
             let rounds = self.settings.rounds;
@@ -200,7 +204,11 @@ impl Plan {
             better,
             smp: pass.smp,
             figure: pass.figure,
-            repeat_difference: if repeats { worst_difference(&[&nos, &linux]) } else { None },
+            repeat_difference: if repeats {
+                Outcome::worst_difference([&nos, &linux])
+            } else {
+                None
+            },
             linux_stock: self
                 .systems
                 .contains(&System::StockLinux)
@@ -263,18 +271,6 @@ impl Table {
     }
 }
 
-/// How far the samples of the worst outcome are apart; `None` unless each has two.
-fn worst_difference(outcomes: &[&Outcome]) -> Option<f64> {
-    let differences: Option<Vec<f64>> = outcomes
-        .iter()
-        .map(|outcome| {
-            let (least, greatest) = outcome.spread()?;
-            (outcome.samples().len() >= 2).then_some((greatest - least) / least)
-        })
-        .collect();
-    differences?.into_iter().max_by(f64::total_cmp)
-}
-
 fn progress(length: u64) -> ProgressBar {
     let bar = ProgressBar::new(length);
     if let Ok(style) =
@@ -333,13 +329,5 @@ mod tests {
         assert!(!plan.includes(pass(4), case("lat_pipe")));
         assert!(plan.includes(pass(2), case("bw_pipe")));
         assert!(plan.includes(pass(4), case("bw_pipe")));
-    }
-
-    #[test]
-    fn the_difference_is_the_worst_kernels() {
-        let (same, apart) = (Outcome::measured([2.0, 2.0]), Outcome::measured([4.0, 5.0]));
-        assert_eq!(worst_difference(&[&same, &apart]), Some(0.25));
-        assert_eq!(worst_difference(&[&same, &Outcome::measured([1.0])]), None);
-        assert_eq!(worst_difference(&[&same, &Outcome::missing("why")]), None);
     }
 }

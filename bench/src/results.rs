@@ -180,6 +180,17 @@ pub struct Growth {
     pub nos: Vec<Outcome>,
     /// On Linux, one for each size.
     pub linux: Vec<Outcome>,
+    /// Measured twice: how far the two are apart at the worst size of the worse kernel, 0.001 being 0.1 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat_difference: Option<f64>,
+}
+
+impl Growth {
+    /// How far two runs are apart, over the sizes that the kernels reached; `None` unless all of them were measured twice.
+    pub fn difference(&self) -> Option<f64> {
+        let reached = |outcome: &&Outcome| matches!(outcome, Outcome::Measured { .. });
+        Outcome::worst_difference(self.nos.iter().chain(&self.linux).filter(reached))
+    }
 }
 
 /// A measurement that NOS makes of itself.
@@ -193,6 +204,9 @@ pub struct InKernel {
     pub ns: Option<f64>,
     /// Instructions an operation.
     pub instructions: Option<f64>,
+    /// Instructions counted twice: how far the two are apart, 0.001 being 0.1 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat_difference: Option<f64>,
     /// Where several CPUs compete: how much of the busiest one's operations the least busy one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
@@ -354,6 +368,16 @@ impl Outcome {
         median(self.samples())
     }
 
+    /// How far the samples of the worst outcome are apart, 0.001 being 0.1 %; `None` unless each has two.
+    pub fn worst_difference<'a>(outcomes: impl IntoIterator<Item = &'a Self>) -> Option<f64> {
+        let difference = |outcome: &Self| {
+            let (least, greatest) = outcome.spread()?;
+            (outcome.samples().len() >= 2).then_some((greatest - least) / least)
+        };
+        let differences: Option<Vec<f64>> = outcomes.into_iter().map(difference).collect();
+        differences?.into_iter().max_by(f64::total_cmp)
+    }
+
     /// The least and the greatest sample.
     pub fn spread(&self) -> Option<(f64, f64)> {
         spread(self.samples())
@@ -429,6 +453,30 @@ mod tests {
         assert_eq!(mixed, Outcome::Measured { samples: vec![1.0], failures: vec!["hung".into()] });
         let none = Outcome::of_rounds([Err("first".to_owned()), Err("second".to_owned())]);
         assert_eq!(none, Outcome::missing("first"));
+    }
+
+    #[test]
+    fn the_worst_difference_needs_two_samples_of_each() {
+        let (equal, apart) = (Outcome::measured([2.0, 2.0]), Outcome::measured([100.0, 101.0]));
+        assert_eq!(Outcome::worst_difference([&equal, &apart]), Some(0.01));
+        assert_eq!(Outcome::worst_difference([&equal, &Outcome::measured([1.0])]), None);
+        assert_eq!(Outcome::worst_difference([&equal, &Outcome::missing("why")]), None);
+    }
+
+    #[test]
+    fn sizes_that_a_kernel_does_not_reach_say_nothing_of_how_curves_repeat() {
+        let mut growth = Growth {
+            name: "fork".into(),
+            unit: "instructions".into(),
+            sizes: vec![10, 100],
+            figure: Figure::Instructions,
+            nos: vec![Outcome::measured([2.0, 2.0]), Outcome::missing("why")],
+            linux: vec![Outcome::measured([100.0, 101.0]), Outcome::measured([5.0, 5.0])],
+            repeat_difference: None,
+        };
+        assert_eq!(growth.difference(), Some(0.01));
+        growth.linux[1] = Outcome::measured([5.0]);
+        assert_eq!(growth.difference(), None);
     }
 
     #[test]

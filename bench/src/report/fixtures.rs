@@ -36,6 +36,7 @@ pub fn growth(name: &str) -> Growth {
         figure: Figure::Instructions,
         nos: vec![outcome(&[100.0]), outcome(&[120.0]), Outcome::missing("clone: <EAGAIN>")],
         linux: vec![outcome(&[300.0]), outcome(&[600.0]), outcome(&[900.0])],
+        repeat_difference: None,
     }
 }
 
@@ -76,6 +77,7 @@ pub fn report() -> Report {
             cpus: 2,
             ns: Some(12.5),
             instructions: Some(40.0),
+            repeat_difference: None,
             share: Some(0.9),
             missing: None,
         }],

@@ -68,24 +68,33 @@ pub fn kernel(figures: &[InKernel]) -> Markup {
 
 /// How far two counts of the same kernel are apart.
 pub fn repeatability(report: &Report) -> Markup {
-    let counted = || report.rows.iter().filter(|row| row.figure == Figure::Instructions);
-    let mut twice: Vec<_> =
-        counted().filter_map(|row| Some((row, row.repeat_difference?))).collect();
-    twice.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-    let apart = twice.iter().filter(|(_, difference)| *difference > AGREEMENT).count();
+    let rows = report.rows.iter().filter(|row| row.figure == Figure::Instructions);
+    let rows = rows.map(|row| (row.suite.as_str(), title(row), row.repeat_difference));
+    let growth = report.growth.iter().filter(|growth| growth.figure == Figure::Instructions);
+    let growth = growth.map(|growth| ("growth", growth.name.clone(), growth.repeat_difference));
+    let kernel = report.kernel.iter().filter(|one| one.instructions.is_some());
+    let kernel = kernel.map(|one| ("inside the kernel", one.name.clone(), one.repeat_difference));
+    let counted: Vec<_> = rows.chain(growth).chain(kernel).collect();
+    let all = counted.len();
+    let mut twice: Vec<_> = counted
+        .into_iter()
+        .filter_map(|(suite, name, difference)| Some((suite, name, difference?)))
+        .collect();
+    twice.sort_by(|(.., one), (.., other)| other.total_cmp(one));
+    let apart = twice.iter().filter(|(.., difference)| *difference > AGREEMENT).count();
     html! {
         @match twice.first() {
             None => p { "No row was counted twice in this run." },
-            Some((_, greatest)) => {
+            Some((.., greatest)) => {
                 p {
-                    "Of " (counted().count()) " rows counted in instructions, " (twice.len()) " were counted in two runs of each kernel. "
+                    "Of " (all) " rows, curves and measurements counted in instructions, " (twice.len()) " were counted in two runs of each kernel. "
                     (twice.len() - apart) " agree within " (percent(AGREEMENT)) "; the greatest difference is " (percent(*greatest)) "."
                 }
                 @if apart > 0 {
                     table {
                         thead { tr { th { "suite" } th { "row" } th.n { "difference" } } }
-                        tbody { @for (row, difference) in &twice[..apart] {
-                            tr.worse { td { (row.suite) } td { (title(row)) } td.n { (percent(*difference)) } }
+                        tbody { @for (suite, name, difference) in &twice[..apart] {
+                            tr.worse { td { (suite) } td { (name) } td.n { (percent(*difference)) } }
                         } }
                     }
                 }
@@ -143,6 +152,10 @@ mod tests {
         let text = repeatability(&report).into_string();
         assert!(text.contains("0 agree") && text.contains("lat_pipe"), "{text}");
         assert!(text.contains("2.00 %"), "{text}");
+        report.growth[0].repeat_difference = Some(0.03);
+        let text = repeatability(&report).into_string();
+        assert!(text.contains("2 were counted in two runs"), "{text}");
+        assert!(text.contains("growth") && text.contains("3.00 %"), "{text}");
     }
 
     #[test]
