@@ -39,7 +39,7 @@ pub use boot::{RegionUse, init_early};
 pub use frame::Frame;
 pub use kernel_map::{is_mapped, map_device, root as kernel_root};
 pub use kernel_stack::{KernelStack, STACK_SIZE as KERNEL_STACK_SIZE};
-pub use node::total as total_pages;
+pub use node::{NODE_COUNT, free_blocks, total as total_pages};
 pub use reclaim::{Shrinker, register_shrinker};
 pub use stats::{MemoryStats, count_shmem};
 pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};

@@ -178,6 +178,11 @@ pub fn free_pages() -> usize {
     nodes + lists
 }
 
+/// How many free blocks of each order a node's buddy holds (`/proc/buddyinfo`).
+pub fn free_blocks(node: usize) -> [usize; buddy::ORDERS] {
+    NODES[node].buddy.lock().free_blocks()
+}
+
 /// Whether an allocation of `pages` for `purpose` leaves the reserve alone, or may go into it.
 fn allowed(free: usize, pages: usize, purpose: Purpose) -> bool {
     purpose == Purpose::Kernel || free >= reserve() + pages

@@ -1,6 +1,6 @@
-//! `meminfo`, `vmstat`, `swaps`.
+//! `meminfo`, `vmstat`, `buddyinfo`, `swaps`.
 
-use crate::mm::{MemoryStats, PAGE_SIZE};
+use crate::mm::{self, MemoryStats, PAGE_SIZE};
 use abi::Result;
 use alloc::string::String;
 use core::fmt::Write;
@@ -84,6 +84,18 @@ pub fn vmstat(out: &mut String) -> Result<()> {
         ("pswpout", 0),
     ] {
         let _ = writeln!(out, "{name} {value}");
+    }
+    Ok(())
+}
+
+/// `buddyinfo`: the free blocks of 1, 2, 4 … pages. A node's memory is one zone here.
+pub fn buddyinfo(out: &mut String) -> Result<()> {
+    for node in 0..mm::NODE_COUNT {
+        let _ = write!(out, "Node {node}, zone {:>8} ", "Normal");
+        for count in mm::free_blocks(node) {
+            let _ = write!(out, "{count:6} ");
+        }
+        out.push('\n');
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The files at the top of `/proc` that are about the whole system.
 //!
-//! - `memory`: `meminfo`, `vmstat`, `zoneinfo`, `swaps`.
+//! - `memory`: `meminfo`, `vmstat`, `buddyinfo`, `swaps`.
 //! - `cpu`: `cpuinfo`, `stat`, `loadavg`, `uptime`, `interrupts`, `softirqs`.
 //! - `kernel`: `version`, `cmdline`, `filesystems`, `devices`, and what describes devices there are none of.
 
@@ -23,6 +23,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 type Show = fn(&mut String) -> Result<()>;
 
 const TEXTS: &[(&str, u16, Show)] = &[
+    ("buddyinfo", 0o400, memory::buddyinfo),
     ("cmdline", 0o444, kernel::command_line),
     ("consoles", 0o444, kernel::consoles),
     ("cpuinfo", 0o444, cpu::cpuinfo),
