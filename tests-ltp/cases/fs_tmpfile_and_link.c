@@ -9,6 +9,8 @@ int main(void)
 	CHECK_EQ(write(fd, "data", 4), 4);
 	OK(fstat(fd, &info));
 	CHECK_EQ(info.st_nlink, 0);
+	int flags = fcntl(fd, F_GETFL);
+	CHECK_EQ(flags & O_TMPFILE, O_TMPFILE);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	OK(linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
 	CHECK_STR(test_read_file("named"), "data");

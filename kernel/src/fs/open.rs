@@ -179,7 +179,10 @@ fn open_path(path: Path, flags: OpenFlags, fresh: Fresh) -> Result<Arc<File>> {
         }
         _ => {}
     }
-    if flags.contains(OpenFlags::DIRECTORY) && kind != FileType::Directory {
+    // O_TMPFILE's own bit comes with O_DIRECTORY, which is about the directory that the file is made in.
+    let wants_directory =
+        flags.contains(OpenFlags::DIRECTORY) && !flags.contains(OpenFlags::TMPFILE);
+    if wants_directory && kind != FileType::Directory {
         return Err(Errno::ENOTDIR);
     }
     if fresh == Fresh::No {

@@ -87,6 +87,7 @@ pub struct Writer<T: Object> {
     used: BTreeSet<u32>,
     last: Option<u32>,
     sequence: u32,
+    wanted: Option<Id>,
 }
 
 /// The index in an identifier.
@@ -109,8 +110,14 @@ impl<T: Object> Ids<T> {
     /// None yet.
     pub fn new() -> Ids<T> {
         let (objects, slots) = pid_table::new();
-        let writer =
-            Writer { slots, keys: BTreeMap::new(), used: BTreeSet::new(), last: None, sequence: 0 };
+        let writer = Writer {
+            slots,
+            keys: BTreeMap::new(),
+            used: BTreeSet::new(),
+            last: None,
+            sequence: 0,
+            wanted: None,
+        };
         Ids { objects, writer: Mutex::new(&class::IPC_TABLE, writer) }
     }
 
@@ -174,6 +181,17 @@ impl<T: Object> Ids<T> {
         }
     }
 
+    /// The identifier that the next object is to get, if one was asked for (`msg_next_id` and its like).
+    pub fn next_id(&self) -> Option<Id> {
+        self.writer.lock().wanted
+    }
+
+    /// Asks for an identifier for the next object. If its index is in use, the object gets the next free index with the
+    /// sequence number asked for.
+    pub fn set_next_id(&self, id: Id) {
+        self.writer.lock().wanted = Some(id);
+    }
+
     /// The lock under which objects come and go.
     pub fn lock(&self) -> MutexGuard<'_, Writer<T>> {
         self.writer.lock()
@@ -222,11 +240,18 @@ impl<T: Object> Writer<T> {
         found.cloned().filter(|_| id >= 0).ok_or(Errno::EINVAL)
     }
 
-    /// Takes the next index; `ENOSPC` when there are `limit` objects.
+    /// Takes the next index, or the one asked for by [`Ids::set_next_id`], which does not change what comes next otherwise;
+    /// `ENOSPC` when there are `limit` objects.
     fn reserve(&mut self, limit: u32) -> Result<(u32, Id)> {
         let used = self.used.len() as u32;
         if used >= limit.min(INDICES) {
             return Err(Errno::ENOSPC);
+        }
+        if let Some(wanted) = self.wanted.take() {
+            let range = Reserve { min: slot_of(index_of(wanted)), max: slot_of(INDICES) };
+            let index = self.slots.reserve_lowest(range).ok_or(Errno::ENOSPC)? - 1;
+            let sequence = u32::from(sequence_of(wanted));
+            return Ok((index, (sequence << INDEX_BITS | index).cast_signed()));
         }
         let window = (used + used / 2).clamp(LEAST_WINDOW, INDICES);
         let range = Reserve { min: slot_of(0), max: slot_of(window) };
@@ -235,12 +260,12 @@ impl<T: Object> Writer<T> {
             Some(last) if index <= last => (self.sequence + 1) % SEQUENCES,
             _ => self.sequence,
         };
+        self.last = Some(index);
+        self.sequence = sequence;
         Ok((index, (sequence << INDEX_BITS | index).cast_signed()))
     }
 
     fn publish(&mut self, index: u32, key: Key, object: Arc<T>) {
-        self.last = Some(index);
-        self.sequence = u32::from(sequence_of(object.id()));
         self.used.insert(index);
         if key != sysv::IPC_PRIVATE {
             self.keys.insert(key, index);

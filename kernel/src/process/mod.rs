@@ -11,6 +11,7 @@ pub mod group;
 pub mod host_name;
 mod inspect;
 pub mod job;
+pub mod kcmp;
 pub mod limits;
 pub mod pid;
 pub mod pidfd;

@@ -13,7 +13,7 @@ use crate::{
     mm::{UserAddr, user},
     process::signal::SignalSet,
     sched,
-    time::Timespec,
+    time::{ClockId, Timespec},
 };
 use abi::{Errno, Result, general};
 use alloc::sync::Arc;
@@ -139,11 +139,13 @@ fn signalfd4(args: &[usize; 6]) -> Result<usize> {
 /// `timerfd_create(2)`.
 fn timerfd_create(args: &[usize; 6]) -> Result<usize> {
     let flags = creation_flags(args[1], OpenFlags::empty())?;
-    let clock = match args[0] as u32 {
-        general::CLOCK_REALTIME => TimerClock::Realtime,
-        general::CLOCK_MONOTONIC | general::CLOCK_BOOTTIME => TimerClock::Monotonic,
+    let id = ClockId::from_number(args[0] as u32 as i32)?;
+    let clock = match id {
+        ClockId::Realtime | ClockId::RealtimeAlarm => TimerClock::Realtime,
+        ClockId::Monotonic | ClockId::Boottime | ClockId::BoottimeAlarm => TimerClock::Monotonic,
         _ => return Err(Errno::EINVAL),
     };
+    id.check_wake_permission()?;
     let file = timerfd::new_timerfd(clock, flags & OpenFlags::NONBLOCK)?;
     install(file, flags.contains(OpenFlags::CLOEXEC))
 }

@@ -81,7 +81,7 @@ fn install(cloexec: bool, opener: impl FnOnce() -> Result<Arc<File>>) -> Result<
 
 /// What `open(2)` makes of its flags: unknown ones are ignored; what makes no sense is `EINVAL`.
 fn decode_flags(raw: u32) -> Result<OpenFlags> {
-    let mut flags = OpenFlags::from_bits_truncate(raw);
+    let flags = OpenFlags::from_bits_truncate(raw);
     if flags.contains(OpenFlags::PATH) {
         return Ok(flags
             & (OpenFlags::PATH | OpenFlags::DIRECTORY | OpenFlags::NOFOLLOW | OpenFlags::CLOEXEC));
@@ -91,7 +91,6 @@ fn decode_flags(raw: u32) -> Result<OpenFlags> {
         if !flags.contains(OpenFlags::DIRECTORY) || flags.contains(OpenFlags::CREAT) || !writes {
             return Err(Errno::EINVAL);
         }
-        flags.remove(OpenFlags::DIRECTORY);
     }
     if flags.contains(OpenFlags::CREAT | OpenFlags::DIRECTORY) {
         return Err(Errno::EINVAL);

@@ -1,4 +1,4 @@
-//! Processes: fork, clone, exit, wait, groups and sessions, pidfds, rlimits, usage, prctl.
+//! Processes: fork, clone, exit, wait, groups and sessions, pidfds, kcmp, rlimits, usage, prctl.
 
 use super::table::calls;
 use crate::{
@@ -8,7 +8,9 @@ use crate::{
         Capability, ExitStatus, InspectAs, Limit, Pid, Process, Resource, Rusage, Task, capable,
         clone::{self, CloneArgs, CloneFlags},
         exec::{self, Request, Strings},
-        exit, job, pid, pidfd,
+        exit, job,
+        kcmp::{self, Compared, WatchedFile},
+        pid, pidfd,
         signal::{self, SigInfo, Signal, code},
         unshare,
         wait::{self, WaitOptions, WaitReport, WaitTarget},
@@ -17,7 +19,7 @@ use crate::{
 };
 use abi::{Errno, Result, general};
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering::Relaxed;
+use core::{cmp::Ordering, sync::atomic::Ordering::Relaxed};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 calls! {
@@ -50,6 +52,7 @@ calls! {
     getrusage => getrusage;
     times => times;
     personality => personality;
+    kcmp => kcmp;
 }
 
 /// The low 32 bits of a register, as C's `int`.
@@ -402,6 +405,31 @@ fn pidfd_getfd(args: &[usize; 6]) -> Result<usize> {
     let file = files.load(crate::fs::FileDesc(target)).ok_or(Errno::EBADF)?;
     let new = sched::current().files.borrow().install(file, true, 0)?;
     Ok(new.0 as usize)
+}
+
+/// `kcmp(2)`: 0 when both are one; 1 and 2 tell their order.
+fn kcmp(args: &[usize; 6]) -> Result<usize> {
+    let &[one, other, what, left, right, _] = args;
+    let what = match what as u32 {
+        0 => Compared::Files([left as u32, right as u32]),
+        1 => Compared::AddressSpaces,
+        2 => Compared::DescriptorTables,
+        3 => Compared::FileSystemContexts,
+        4 => Compared::SignalHandlers,
+        5 => Compared::IoContexts,
+        6 => Compared::SemaphoreAdjustments,
+        7 => {
+            let [instance, fd, occurrence] = user::read::<[u32; 3]>(UserAddr(right))?;
+            Compared::Watched(left as u32, WatchedFile { instance, fd, occurrence })
+        }
+        _ => return Err(Errno::EINVAL),
+    };
+    let task = |id| user_pid(id).ok_or(Errno::ESRCH);
+    Ok(match kcmp::compare(task(one)?, task(other)?, what)? {
+        Ordering::Equal => 0,
+        Ordering::Less => 1,
+        Ordering::Greater => 2,
+    })
 }
 
 /// `struct rlimit64`, which is `struct rlimit` here.

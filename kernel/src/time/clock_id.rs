@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     arch,
-    process::{Pid, Process, Task, pid},
+    process::{Capability, Pid, Process, Task, capable, pid},
     sched::{self, TICK},
 };
 use abi::{Errno, Result};
@@ -127,6 +127,19 @@ impl ClockId {
             _ => 1,
         };
         Ok(Timespec::from_nanos(i128::from(nanoseconds)))
+    }
+
+    /// Whether its timers wake a suspended machine. This one never is, so nothing has to be done for it.
+    pub fn wakes_machine(self) -> bool {
+        matches!(self, ClockId::RealtimeAlarm | ClockId::BoottimeAlarm)
+    }
+
+    /// `EPERM` unless the caller may have the machine woken by this clock, or it does not do that.
+    pub fn check_wake_permission(self) -> Result<()> {
+        if self.wakes_machine() && !capable(Capability::WakeAlarm) {
+            return Err(Errno::EPERM);
+        }
+        Ok(())
     }
 
     /// Whether absolute times on it follow the wall clock.

@@ -109,6 +109,7 @@ impl PosixTimers {
         ) {
             return Err(Errno::EOPNOTSUPP);
         }
+        clock.check_wake_permission()?;
         // A CPU clock of nobody is refused here.
         clock.now()?;
         let limit = process.limits().soft(Resource::SignalsPending);

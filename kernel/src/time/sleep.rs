@@ -20,7 +20,7 @@ pub(super) fn wall_clock_was_set() {
     WALL_SLEEPERS.wake_all();
 }
 
-/// Whether tasks can sleep on the clock: `EINVAL` or `EOPNOTSUPP`.
+/// Whether tasks can sleep on the clock: `EINVAL`, `EPERM` or `EOPNOTSUPP`.
 pub fn check_sleep_clock(clock: ClockId) -> Result<()> {
     match clock {
         ClockId::Realtime
@@ -28,6 +28,7 @@ pub fn check_sleep_clock(clock: ClockId) -> Result<()> {
         | ClockId::Boottime
         | ClockId::Tai
         | ClockId::ProcessCpu(..) => Ok(()),
+        _ if clock.wakes_machine() => clock.check_wake_permission(),
         ClockId::ThreadCpu(_, id) if id != Pid(0) && id != sched::current().tid() => Ok(()),
         // A thread cannot sleep until it has run.
         ClockId::ThreadCpu(_, id) if id != Pid(0) => Err(Errno::EINVAL),
@@ -52,7 +53,7 @@ pub fn sleep_until(deadline: Instant) -> Result<()> {
 /// Sleeps until `clock` shows at least `until`; `ERESTARTSYS` when a signal comes first.
 pub fn sleep_until_clock(clock: ClockId, until: Timespec) -> Result<()> {
     match clock {
-        ClockId::Realtime | ClockId::Tai => sleep_until_wall(clock, until),
+        clock if clock.is_wall() => sleep_until_wall(clock, until),
         ClockId::ProcessCpu(..) | ClockId::ThreadCpu(..) => sleep_until_cpu(clock, until),
         _ => {
             let nanoseconds = u64::try_from(until.to_nanos()).unwrap_or(u64::MAX);

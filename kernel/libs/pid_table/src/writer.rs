@@ -58,6 +58,13 @@ impl<T: Send + Sync + 'static, D: Domain> PidWriter<T, D> {
         Some(id)
     }
 
+    /// Reserves the lowest free id within `range`; [`PidWriter::reserve`] goes on as if this had not been.
+    pub fn reserve_lowest(&mut self, range: Reserve) -> Option<u32> {
+        let id = self.first_free(range.min).filter(|&id| id < range.max.min(LIMIT))?;
+        self.mark(id);
+        Some(id)
+    }
+
     /// Reserves this id; whether it was free.
     pub fn reserve_exact(&mut self, id: u32) -> bool {
         let free = id < LIMIT && self.first_free(id) == Some(id);

@@ -178,6 +178,20 @@ impl Thread {
         irq::preempt_enable();
     }
 
+    /// Its user registers, if it is off the CPU: what the kernel was entered with. If it runs meanwhile, they may be a mixture.
+    /// A kernel thread's are all 0, but for the system call's number, which is none.
+    pub fn user_frame(&self) -> Option<TrapFrame> {
+        if self.fpu.is_none() {
+            return Some(TrapFrame { orig_rax: usize::MAX, ..TrapFrame::default() });
+        }
+        let frame = (self.stack_top - size_of::<TrapFrame>()) as *const TrapFrame;
+        // SAFETY: a user thread's stack begins with its registers and lives as long as the thread. The read is volatile
+        // because the thread may be woken and write them; every value of the words is valid.
+        let copy = || unsafe { frame.read_volatile() };
+        let is_off = || !self.on_cpu.load(Ordering::Acquire);
+        is_off().then(copy).filter(|_| is_off())
+    }
+
     /// Adds work to do before the next return to user mode. From another CPU than the one that runs
     /// the thread it interrupts that one, so that the work is seen at once.
     pub fn set_work(&self, flags: WorkFlags) {

@@ -319,6 +319,15 @@ impl FileOps for EventPoll {
     }
 }
 
+/// What an epoll instance watches: of the files added under the number `fd`, the one at place `occurrence` (`kcmp(2)`). `EINVAL`,
+/// `ENOENT`.
+pub fn watched_file(instance: &File, fd: u32, occurrence: u32) -> Result<Arc<File>> {
+    let interests = of_file(instance)?.interests.lock();
+    let same = |item: &&Arc<Item>| item.key.fd.cast_unsigned() == fd;
+    let mut files = interests.items.values().filter(same).filter_map(|item| item.file.upgrade());
+    files.nth(occurrence as usize).ok_or(Errno::ENOENT)
+}
+
 /// `epoll_create1(2)`.
 pub fn new_epoll() -> Result<Arc<File>> {
     let epoll = EventPoll {

@@ -4,8 +4,9 @@ use super::{
     AddressSpace,
     vma::{Backing, Vma, VmaFlags},
 };
-use crate::mm::PAGE_SIZE;
-use alloc::string::String;
+use crate::{fs::File, mm::PAGE_SIZE};
+use abi::{Errno, Result};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{fmt::Write, ops::Range, sync::atomic::Ordering};
 use vma_tree::Entry;
 
@@ -72,6 +73,30 @@ impl AddressSpace {
         for entry in map.vmas.iter() {
             format_line(entry, &heap, stack, out);
         }
+    }
+
+    /// The file that is mapped at exactly this range.
+    pub fn mapped_file(&self, range: Range<usize>) -> Option<Arc<File>> {
+        let map = self.read_map();
+        let entry = map.vmas.get(range.start)?;
+        file_of(entry).filter(|_| (entry.start..entry.end) == range).cloned()
+    }
+
+    /// The ranges of all mappings of files; `ENOMEM`.
+    pub fn file_mappings(&self) -> Result<Vec<Range<usize>>> {
+        let map = self.read_map();
+        let mut ranges = Vec::new();
+        ranges.try_reserve(map.vmas.len()).map_err(|_| Errno::ENOMEM)?;
+        let mapped = map.vmas.iter().filter(|entry| file_of(entry).is_some());
+        ranges.extend(mapped.map(|entry| entry.start..entry.end));
+        Ok(ranges)
+    }
+}
+
+fn file_of(entry: &Entry<Vma>) -> Option<&Arc<File>> {
+    match &entry.value.backing {
+        Backing::Object(object) => object.file.as_ref(),
+        Backing::Anonymous => None,
     }
 }
 

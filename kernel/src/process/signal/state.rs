@@ -120,6 +120,11 @@ impl ProcessSignals {
         })
     }
 
+    /// Tells tables of handlers apart (`kcmp(2)`).
+    pub fn handlers_address(&self) -> usize {
+        Arc::as_ptr(&self.handlers.load()).addr()
+    }
+
     fn with_handlers(handlers: Arc<Handlers>) -> ProcessSignals {
         ProcessSignals {
             handlers: RcuArc::new(handlers),

@@ -2,6 +2,7 @@
 
 use super::{Subject, stat::policy_number};
 use crate::{
+    arch,
     mm::MemoryStats,
     process::{Capability, Process, Resource, capable},
     sched,
@@ -111,6 +112,32 @@ pub fn schedstat(subject: &Subject, out: &mut String) -> Result<()> {
 pub fn wchan(subject: &Subject, out: &mut String) -> Result<()> {
     subject.get_task()?;
     out.push('0');
+    Ok(())
+}
+
+/// `syscall`: the call that a task sleeps in, its arguments, stack pointer and instruction pointer. `EPERM`.
+pub fn syscall(subject: &Subject, out: &mut String) -> Result<()> {
+    let task = subject.get_task()?;
+    if !super::may_inspect(&task) {
+        return Err(Errno::EPERM);
+    }
+    let frame = match core::ptr::eq(&*task, &raw const *sched::current()) {
+        true => Some(arch::thread::with_user_frame(|frame| *frame)),
+        false if task.sched.state() == sched::TaskState::Running => None,
+        false => task.thread.user_frame(),
+    };
+    let Some(frame) = frame else {
+        out.push_str("running\n");
+        return Ok(());
+    };
+    let number = frame.orig_rax.cast_signed();
+    let _ = write!(out, "{number}");
+    if number >= 0 {
+        for argument in [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9] {
+            let _ = write!(out, " {argument:#x}");
+        }
+    }
+    let _ = writeln!(out, " {:#x} {:#x}", frame.rsp, frame.rip);
     Ok(())
 }
 

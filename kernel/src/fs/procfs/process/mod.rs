@@ -3,10 +3,12 @@
 //! - `stat`, `status`: the two summaries that ps and top read.
 //! - `memory`: what concerns the address space.
 //! - `files`: descriptors and links to files.
+//! - `map_files`: links to mapped files.
 //! - `attributes`: limits, oom, names and the like.
 
 mod attributes;
 mod files;
+mod map_files;
 mod memory;
 mod stat;
 mod status;
@@ -123,11 +125,13 @@ const fn process_only(name: &'static str, mode: u16, content: Content) -> Entry 
 const ENTRIES: &[Entry] = &[
     process_only("task", 0o555, Node(FileType::Directory, task_directory)),
     both("fd", 0o500, Node(FileType::Directory, files::fd_directory)),
+    process_only("map_files", 0o500, Node(FileType::Directory, map_files::directory)),
     both("fdinfo", 0o555, Node(FileType::Directory, files::fdinfo_directory)),
     both("net", 0o555, Node(FileType::Directory, |fs, _, _| net::build(fs))),
     both("environ", 0o400, Bytes(memory::environ)),
     both("auxv", 0o400, Bytes(memory::auxv)),
     both("status", 0o444, Text(status::show)),
+    both("syscall", 0o400, Text(attributes::syscall)),
     both("personality", 0o400, Text(attributes::personality)),
     both("limits", 0o444, Text(attributes::limits)),
     both("sched", 0o444, Text(attributes::sched)),

@@ -1,11 +1,14 @@
 //! The limits of System V IPC and POSIX message queues (`sysvipc(7)`, `mq_overview(7)`).
 
 use super::{Value, variable};
-use crate::ipc::{
-    ids::INDICES,
-    mqueue,
-    namespace::{self, Limit},
-    shm,
+use crate::{
+    ipc::{
+        ids::{INDICES, Ids, Object},
+        mqueue,
+        namespace::{self, Limit},
+        shm,
+    },
+    process::{Capability, capable},
 };
 use abi::{Errno, Result};
 use alloc::{format, string::String};
@@ -65,7 +68,22 @@ pub const VALUES: &[Value] = &[
         || show(&namespace::current().msg_mni),
         |text| set(&namespace::current().msg_mni, text, COUNTS),
     ),
+    variable(
+        "kernel/msg_next_id",
+        || show_next(&namespace::current().queues),
+        |text| set_next(&namespace::current().queues, text),
+    ),
     variable("kernel/sem", show_semaphores, set_semaphores),
+    variable(
+        "kernel/sem_next_id",
+        || show_next(&namespace::current().semaphores),
+        |text| set_next(&namespace::current().semaphores, text),
+    ),
+    variable(
+        "kernel/shm_next_id",
+        || show_next(&namespace::current().segments),
+        |text| set_next(&namespace::current().segments, text),
+    ),
     variable("kernel/shm_rmid_forced", show_forced, set_forced),
     variable(
         "kernel/shmall",
@@ -130,6 +148,21 @@ fn set_long(limit: &AtomicU64, text: &[u8]) -> Result<()> {
     let text = core::str::from_utf8(super::line(text)).map_err(|_| Errno::EINVAL)?;
     let word = text.split_ascii_whitespace().next().ok_or(Errno::EINVAL)?;
     limit.store(unsigned(word)?, Relaxed);
+    Ok(())
+}
+
+/// The identifier that was asked for, -1 for none.
+fn show_next<T: Object>(ids: &Ids<T>) -> String {
+    format!("{}", ids.next_id().unwrap_or(-1))
+}
+
+/// Asks for an identifier, for programs that put back what they saved (`CAP_CHECKPOINT_RESTORE`).
+fn set_next<T: Object>(ids: &Ids<T>, text: &[u8]) -> Result<()> {
+    let may = capable(Capability::CheckpointRestore) || capable(Capability::SysAdmin);
+    if !may {
+        return Err(Errno::EPERM);
+    }
+    ids.set_next_id(numbers(text, &INTS)?[0]);
     Ok(())
 }
 
