@@ -10,24 +10,41 @@ use crate::{
     sync::{Once, PerCpu, current, per_cpu, rcu},
 };
 use alloc::{format, sync::Arc};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// One CPU's idle state.
 struct Idle {
     task: Once<Arc<Task>>,
-    halted: AtomicBool,
-    /// When it halted, in monotonic nanoseconds.
-    since: AtomicU64,
-    /// Nanoseconds spent halted.
-    total: AtomicU64,
+    /// How long it was halted so far, as [`Halted`] tells; one word, so that whoever looks on sees time that only grows.
+    halted: AtomicU64,
 }
 
-static IDLE: PerCpu<Idle> = per_cpu!(Idle {
-    task: Once::new(),
-    halted: AtomicBool::new(false),
-    since: AtomicU64::new(0),
-    total: AtomicU64::new(0),
-});
+/// Nanoseconds spent halted, and whether the CPU is halted now: twice the number, plus one if it is. Then the number is
+/// what the monotonic clock has to be added to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Halted(u64);
+
+impl Halted {
+    fn is_now(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    /// The time when the clock shows `now`.
+    fn total(self, now: u64) -> u64 {
+        let base = self.0.cast_signed() >> 1;
+        if self.is_now() { base.wrapping_add_unsigned(now).cast_unsigned() } else { self.0 >> 1 }
+    }
+
+    fn begin(self, now: u64) -> Halted {
+        Halted((self.0 >> 1).wrapping_sub(now) << 1 | 1)
+    }
+
+    fn end(self, now: u64) -> Halted {
+        Halted(self.total(now) << 1)
+    }
+}
+
+static IDLE: PerCpu<Idle> = per_cpu!(Idle { task: Once::new(), halted: AtomicU64::new(0) });
 
 /// Makes what this CPU runs on its idle task and its run queue ready; the CPU can be placed on from now on. Once a CPU,
 /// early: before it, [`current::current`] does not work.
@@ -66,8 +83,8 @@ pub fn idle_loop() -> ! {
         if rcu::needs_tick() {
             super::tick::restart();
         }
-        own.since.store(clock::now_ns(), Ordering::Relaxed);
-        own.halted.store(true, Ordering::Relaxed);
+        let halted = Halted(own.halted.load(Ordering::Relaxed)).begin(clock::now_ns());
+        own.halted.store(halted.0, Ordering::Release);
         rcu::enter_idle();
         cpu::idle_wait();
         // Interrupts are on: the one that woke us has been here, unless it was none of ours.
@@ -80,22 +97,24 @@ pub fn idle_loop() -> ! {
 /// The entry of every interrupt handler (not exceptions): ends the idle state of this CPU. Interrupts are off.
 pub fn interrupt_enter() {
     let own = IDLE.here_unguarded();
-    if own.halted.load(Ordering::Relaxed) {
-        own.halted.store(false, Ordering::Relaxed);
+    let halted = Halted(own.halted.load(Ordering::Relaxed));
+    if halted.is_now() {
         rcu::leave_idle();
-        let halted = clock::now_ns().saturating_sub(own.since.load(Ordering::Relaxed));
-        super::task::bump(&own.total, halted);
+        own.halted.store(halted.end(clock::now_ns()).0, Ordering::Release);
     }
 }
 
-/// Nanoseconds that `cpu` was idle, up to now.
+/// Nanoseconds that `cpu` was idle, up to now. Never less than it was before.
 pub(super) fn idle_time(cpu: usize) -> u64 {
-    let idle = IDLE.on(cpu);
-    let running = match idle.halted.load(Ordering::Relaxed) {
-        true => clock::now_ns().saturating_sub(idle.since.load(Ordering::Relaxed)),
-        false => 0,
-    };
-    idle.total.load(Ordering::Relaxed) + running
+    let word = &IDLE.on(cpu).halted;
+    loop {
+        let halted = Halted(word.load(Ordering::Acquire));
+        let total = halted.total(clock::now_ns());
+        // If it is still halted, it was when the clock was read.
+        if !halted.is_now() || word.load(Ordering::Acquire) == halted.0 {
+            return total;
+        }
+    }
 }
 
 /// Whether this CPU is halted, or was when the interrupt that runs now came.
