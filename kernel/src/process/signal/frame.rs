@@ -191,7 +191,8 @@ pub fn sigreturn() -> usize {
     let restored = arch::thread::with_user_frame(restore);
     restored.unwrap_or_else(|_| {
         super::force(SigInfo::kernel(super::Signal::SIGSEGV));
-        0
+        // What the frame says, where it got that far.
+        arch::thread::with_user_frame(|registers| registers.rax)
     })
 }
 
@@ -206,8 +207,8 @@ fn restore(registers: &mut TrapFrame) -> Result<usize> {
     let saved = &frame.context.registers;
     let strict = frame.context.flags & ContextFlags::STRICT_RESTORE_SS.bits() != 0;
     let ss = if strict { saved.ss | 3 } else { USER_SS };
-    // Linux lets the return to user mode fault on a bad selector or address; the outcome is the same.
-    if saved.cs | 3 != USER_CS || ss != USER_SS || saved.rip >= USER_END {
+    // Linux lets the return to user mode fault on a bad selector; the outcome is the same.
+    if saved.cs | 3 != USER_CS || ss != USER_SS {
         return Err(Errno::EFAULT);
     }
     let restorable = CpuFlags::RESTORABLE.bits();
@@ -238,5 +239,9 @@ fn restore(registers: &mut TrapFrame) -> Result<usize> {
     FpuState::restore_from_signal_frame(UserAddr(saved.fpstate))?;
     // Errors other than a fault are ignored, as on Linux: the stack may be the one in use.
     let _ = task.signals.change_alt_stack(frame.context.stack, registers.rsp);
+    // As if the return had faulted: the signal's frame shows these registers.
+    if registers.rip >= USER_END {
+        return Err(Errno::EFAULT);
+    }
     Ok(registers.rax)
 }
