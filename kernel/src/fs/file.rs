@@ -5,7 +5,7 @@
 
 use super::{FileType, Inode, IoSink, IoSource, Path};
 use crate::{
-    mm::PageSource,
+    mm::{PageSource, SharedWriting},
     sync::{Mutex, MutexGuard, PollEvents, PollTable, SpinLock, class},
     time::{self, Instant},
 };
@@ -119,6 +119,10 @@ pub trait FileOps: Send + Sync {
     /// Adds seals (`F_ADD_SEALS`); `EINVAL` for files that have none, `EPERM` once sealed against it, `EBUSY`.
     fn add_seals(&self, file: &File, seals: u32) -> Result<()> {
         Err(Errno::EINVAL)
+    }
+    /// What a shared mapping that may be written has to keep, for files that care; `EPERM` when sealed against it.
+    fn shared_writing(&self) -> Result<Option<Arc<dyn SharedWriting>>> {
+        Ok(None)
     }
     /// `fsync(2)`.
     fn sync(&self, file: &File, data_only: bool) -> Result<()> {

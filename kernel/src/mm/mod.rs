@@ -32,8 +32,9 @@ pub mod vdso;
 
 pub use address_space::{
     AddressSpace, Advice, Announced, BarrierKind, Commitment, Copies, Layout, LockMode, MapKind,
-    MapRequest, MappingWatcher, Mappings, MmapFlags, PageSource, Prot, RemapFlags, VDSO_SIZE,
-    activate_kernel, barrier_everywhere, current_space, max_map_count, set_max_map_count,
+    MapRequest, MappingWatcher, Mappings, MmapFlags, PageSource, Prot, RemapFlags, SharedWriting,
+    VDSO_SIZE, activate_kernel, barrier_everywhere, current_space, max_map_count,
+    set_max_map_count,
 };
 pub use boot::{RegionUse, init_early};
 pub use frame::Frame;

@@ -9,15 +9,15 @@ use crate::{
         File, FileMode, FileOps, InodeOps, IoSink, IoSource, OpenFlags, Ownership, Path, anonymous,
         dentry::Dentry, modify, seek,
     },
-    mm::{self, Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageSource},
+    mm::{self, Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageSource, SharedWriting},
     process::{Gid, Uid},
-    sync::{KernelRcu, Lazy},
+    sync::{KernelRcu, Lazy, Once},
 };
 use abi::{Errno, Result};
 use alloc::{sync::Arc, vec::Vec};
 use core::{
     ops::Range,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
 };
 use rcu_collections::PageTree;
 
@@ -53,6 +53,8 @@ pub struct FileBody {
     mappings: Mappings,
     size: AtomicU64,
     seals: AtomicU32,
+    /// Shared mappings that may be written; for files that can be sealed.
+    writers: Once<Arc<Writers>>,
     /// Whether pages of the boot module may be among the pages: those are not part of the memory that is counted.
     has_reserved: AtomicBool,
 }
@@ -67,6 +69,7 @@ impl FileBody {
             size: AtomicU64::new(0),
             // Only memfds may be sealed; everything else starts with the seal of seals.
             seals: AtomicU32::new(Seals::SEAL.bits()),
+            writers: Once::new(),
             has_reserved: AtomicBool::new(false),
         }
     }
@@ -362,8 +365,17 @@ impl FileOps for FileBody {
         if self.sealed(Seals::SEAL) {
             return Err(Errno::EPERM);
         }
+        if seals.contains(Seals::WRITE) && !self.writers.get().is_none_or(|writers| writers.deny())
+        {
+            return Err(Errno::EBUSY);
+        }
         self.seals.fetch_or(seals.bits(), Ordering::Release);
         Ok(())
+    }
+
+    fn shared_writing(&self) -> Result<Option<Arc<dyn SharedWriting>>> {
+        let Some(writers) = self.writers.get() else { return Ok(None) };
+        Ok(Some(writers.join().ok_or(Errno::EPERM)?))
     }
 
     fn sync(&self, _: &File, _: bool) -> Result<()> {
@@ -426,6 +438,36 @@ impl PageSource for FileBody {
     }
 }
 
+/// How many shared mappings of a file may be written, or that there must be none any more.
+struct Writers(AtomicI64);
+
+/// What each of these mappings keeps.
+struct Writing(Arc<Writers>);
+
+impl Writers {
+    const DENIED: i64 = -1;
+
+    fn join(self: &Arc<Writers>) -> Option<Arc<Writing>> {
+        let more = |count| (count != Self::DENIED).then_some(count + 1);
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        Some(Arc::new(Writing(Arc::clone(self))))
+    }
+
+    /// Forbids them; whether there are none.
+    fn deny(&self) -> bool {
+        let old = self.0.compare_exchange(0, Self::DENIED, Ordering::AcqRel, Ordering::Acquire);
+        matches!(old, Ok(_) | Err(Self::DENIED))
+    }
+}
+
+impl SharedWriting for Writing {}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// Whether seals forbid new writable shared mappings of a file.
 pub fn is_write_sealed(file: &File) -> bool {
     let writes = Seals::WRITE | Seals::FUTURE_WRITE;
@@ -459,6 +501,7 @@ pub fn new_memfd(name: &[u8], sealable: bool, executable: bool) -> Result<Arc<Fi
     let inode = root.create_unnamed(&MEMFDS.root, mode, false, &who)?;
     let body = node::of(&inode).and_then(node::Node::file).cloned().ok_or(Errno::EINVAL)?;
     if sealable {
+        body.writers.call_once(|| Arc::new(Writers(AtomicI64::new(0))));
         body.seals.store(0, Ordering::Release);
     }
     let shown = [b"/memfd:", name, b" (deleted)"].concat();

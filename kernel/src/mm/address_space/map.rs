@@ -324,14 +324,19 @@ impl AddressSpace {
         if flags.contains(MmapFlags::GROWSDOWN) {
             vma_flags |= VmaFlags::GROWSDOWN;
         }
-        // A shared mapping of a file that is open for reading only cannot become writable.
+        // A shared mapping of a file that is open for reading only, or sealed, cannot become writable.
         if let Some((file, _)) = kind.file()
             && vma_flags.contains(VmaFlags::SHARED)
-            && !file.flags().writable()
+            && (!file.flags().writable() || fs::tmpfs::is_write_sealed(file))
         {
             vma_flags.remove(VmaFlags::MAY_WRITE);
         }
-        let backing = core::mem::replace(&mut object, Ok(Backing::Anonymous))?;
+        let mut backing = core::mem::replace(&mut object, Ok(Backing::Anonymous))?;
+        if vma_flags.contains(VmaFlags::SHARED | VmaFlags::MAY_WRITE)
+            && let Backing::Object(Object { file: Some(file), writing, .. }) = &mut backing
+        {
+            *writing = file.ops().shared_writing()?;
+        }
 
         let replaced: usize = if fixed { map.pages_in(range.clone()) } else { 0 };
         if !map.may_expand(vma_flags, pages.saturating_sub(replaced)) {
@@ -387,7 +392,7 @@ fn prepare(kind: &MapKind, flags: MmapFlags, len: usize) -> Result<Backing> {
     Ok(match kind {
         MapKind::Anonymous if flags.contains(MmapFlags::SHARED) => {
             let source = Shmem::create(len)?;
-            Backing::Object(Object { source, file: None, first: 0, watcher: None })
+            Backing::Object(Object { source, file: None, first: 0, watcher: None, writing: None })
         }
         MapKind::Anonymous => Backing::Anonymous,
         MapKind::File(file, offset) => Backing::Object(Object {
@@ -395,12 +400,14 @@ fn prepare(kind: &MapKind, flags: MmapFlags, len: usize) -> Result<Backing> {
             file: Some(Arc::clone(file)),
             first: offset / PAGE_SIZE as u64,
             watcher: None,
+            writing: None,
         }),
         MapKind::Watched(file, watcher) => Backing::Object(Object {
             source: file.ops().page_source(file)?,
             file: Some(Arc::clone(file)),
             first: 0,
             watcher: Some(Arc::clone(watcher)),
+            writing: None,
         }),
     })
 }

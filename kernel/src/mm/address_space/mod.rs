@@ -140,6 +140,9 @@ pub trait MappingWatcher: Send + Sync {
     fn size(&self) -> usize;
 }
 
+/// Proof that a file may be written through shared mappings, for as long as it is kept (`F_SEAL_WRITE`).
+pub trait SharedWriting: Send + Sync {}
+
 /// What to map, and where.
 pub struct MapRequest {
     /// Hint, or the place with `FIXED`.

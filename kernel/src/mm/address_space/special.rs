@@ -24,7 +24,13 @@ impl AddressSpace {
         let code = start + DATA_SIZE;
         let of = |source, flags| Vma {
             flags: flags | VmaFlags::READ | VmaFlags::MAY_READ | VmaFlags::SPECIAL,
-            backing: Backing::Object(Object { source, file: None, first: 0, watcher: None }),
+            backing: Backing::Object(Object {
+                source,
+                file: None,
+                first: 0,
+                watcher: None,
+                writing: None,
+            }),
         };
         let may_all = VmaFlags::from_bits_truncate(ACCESS.bits() << 4);
         map.link(start..code, of(data, VmaFlags::FOREIGN | VmaFlags::DONT_DUMP))?;

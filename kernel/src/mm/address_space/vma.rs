@@ -1,6 +1,6 @@
 //! One mapping of an address space.
 
-use super::{MappingWatcher, PageSource, Prot};
+use super::{MappingWatcher, PageSource, Prot, SharedWriting};
 use crate::{
     arch::paging::PteFlags,
     fs::File,
@@ -83,6 +83,8 @@ pub struct Object {
     pub first: u64,
     /// Who counts its mappings.
     pub watcher: Option<Arc<dyn MappingWatcher>>,
+    /// Held by a shared mapping that is or may become writable, and by the parts and copies of it.
+    pub writing: Option<Arc<dyn SharedWriting>>,
 }
 
 /// One mapping.
