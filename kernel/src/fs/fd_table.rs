@@ -9,7 +9,7 @@ use crate::{process::Resource, sched, sync::KernelRcu};
 use abi::{Errno, Result};
 use alloc::{sync::Arc, vec::Vec};
 use core::ops::Deref;
-use rcu_collections::{FdMap, Full, Lent};
+use rcu_collections::{FdMap, Full, Lent, Lookups};
 
 /// A descriptor number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -30,6 +30,18 @@ impl Deref for FileRef<'_> {
     type Target = Arc<File>;
     fn deref(&self) -> &Arc<File> {
         &self.0
+    }
+}
+
+/// Many files found by their numbers, one after the other.
+pub struct FileLookups<'a>(Lookups<'a, File, KernelRcu>);
+
+impl FileLookups<'_> {
+    /// What `f` says of the file behind `fd`; `EBADF` as for [`FdTable::get`].
+    #[inline]
+    pub fn with<U>(&self, fd: u32, f: impl FnOnce(&File) -> U) -> Result<U> {
+        let open = |file: &File| (!file.flags().contains(OpenFlags::PATH)).then(|| f(file));
+        self.0.with(fd, open).flatten().ok_or(Errno::EBADF)
     }
 }
 
@@ -108,6 +120,10 @@ impl FdTable {
     #[inline]
     pub fn get_any(&self, fd: i32) -> Result<FileRef<'_>> {
         self.map.lend(number(fd)?).map(FileRef).ok_or(Errno::EBADF)
+    }
+    /// The same as [`FdTable::get`] for many files in a row.
+    pub fn lookups(&self) -> FileLookups<'_> {
+        FileLookups(self.map.lookups())
     }
     /// Takes the lowest free number not below `from`; `EMFILE` at the limit.
     pub fn reserve(&self, from: u32) -> Result<Reserved<'_>> {

@@ -52,7 +52,7 @@ pub mod xattr;
 pub use attr::{DeviceId, FileMode, FileType, Metadata, Ownership, SetAttr};
 pub use context::FsContext;
 pub use dentry::{Dentry, Path};
-pub use fd_table::{FdTable, FileDesc, FileRef};
+pub use fd_table::{FdTable, FileDesc, FileLookups, FileRef};
 pub use file::{File, FileOps, OpenFlags};
 pub use inode::{DirSink, Inode, InodeOps, NameCaching};
 pub use io_buf::{IoSink, IoSource};

@@ -3,13 +3,13 @@
 //! The first round registers on every file's wait queues, later rounds only look. Descriptors are looked up anew each
 //! round, as on Linux: one that another thread closes meanwhile reports `POLLNVAL` (or `EBADF`).
 
-use super::FdTable;
+use super::{FdTable, FileLookups};
 use crate::{
     sync::{PollEvents, PollTable},
     time::Instant,
 };
 use abi::{Errno, Result};
-use alloc::vec::Vec;
+use smallvec::SmallVec;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// `struct pollfd`.
@@ -29,8 +29,9 @@ pub struct PollFd {
 pub fn poll(files: &FdTable, fds: &mut [PollFd], deadline: Option<Instant>) -> Result<usize> {
     wait_rounds(deadline, |table| {
         let mut found = 0;
+        let files = files.lookups();
         for entry in fds.iter_mut() {
-            entry.revents = if entry.fd < 0 { 0 } else { ask(files, entry, table) };
+            entry.revents = ask(&files, entry, table);
             if entry.revents != 0 {
                 found += 1;
                 table.stop_registering();
@@ -40,22 +41,48 @@ pub fn poll(files: &FdTable, fds: &mut [PollFd], deadline: Option<Instant>) -> R
     })
 }
 
-fn ask(files: &FdTable, entry: &PollFd, table: &mut PollTable) -> u16 {
-    let Ok(file) = files.get(entry.fd) else { return PollEvents::NVAL.bits() as u16 };
+fn ask(files: &FileLookups, entry: &PollFd, table: &mut PollTable) -> u16 {
+    let Ok(fd) = u32::try_from(entry.fd) else { return 0 };
     let wanted = PollEvents::from_bits_truncate(entry.events.into());
-    table.set_interest(wanted);
-    (file.poll(table) & (wanted | PollEvents::ERR | PollEvents::HUP)).bits() as u16
+    let ready = files.with(fd, |file| {
+        table.set_interest(wanted);
+        file.poll(table) & (wanted | PollEvents::ERR | PollEvents::HUP)
+    });
+    ready.unwrap_or(PollEvents::NVAL).bits() as u16
 }
 
-/// The three sets of `select(2)`, a word for 64 descriptors. Absent sets are empty.
-#[derive(Default)]
+/// Words of a set that need no memory of their own: 512 descriptors.
+const INLINE_WORDS: usize = 8;
+
+/// The three sets of `select(2)`, a word for 64 descriptors: those to read, to write, and with exceptional conditions.
 pub struct FdSets {
-    /// To read.
-    pub read: Vec<u64>,
-    /// To write.
-    pub write: Vec<u64>,
-    /// Exceptional conditions.
-    pub except: Vec<u64>,
+    sets: SmallVec<[u64; 3 * INLINE_WORDS]>,
+}
+
+impl FdSets {
+    /// Empty sets of `words` words each; `ENOMEM`.
+    pub fn with_words(words: usize) -> Result<FdSets> {
+        let mut sets = SmallVec::new();
+        sets.try_reserve_exact(3 * words).map_err(|_| Errno::ENOMEM)?;
+        sets.resize(3 * words, 0);
+        Ok(FdSets { sets })
+    }
+    fn words(&self) -> usize {
+        self.sets.len() / 3
+    }
+    /// The sets.
+    pub fn each(&self) -> [&[u64]; 3] {
+        let (read, rest) = self.sets.split_at(self.words());
+        let (write, except) = rest.split_at(rest.len() / 2);
+        [read, write, except]
+    }
+    /// The same, to be changed.
+    pub fn each_mut(&mut self) -> [&mut [u64]; 3] {
+        let words = self.words();
+        let (read, rest) = self.sets.split_at_mut(words);
+        let (write, except) = rest.split_at_mut(words);
+        [read, write, except]
+    }
 }
 
 /// What ends a wait for reading.
@@ -71,19 +98,6 @@ const WRITABLE: PollEvents =
 /// What ends a wait for exceptional conditions.
 const URGENT: PollEvents = PollEvents::PRI;
 
-impl FdSets {
-    /// Empty sets for `words` words each; `ENOMEM`.
-    pub fn with_words(words: usize) -> Result<FdSets> {
-        let zeros = || {
-            let mut set = Vec::new();
-            set.try_reserve_exact(words).map_err(|_| Errno::ENOMEM)?;
-            set.resize(words, 0);
-            Ok(set)
-        };
-        Ok(FdSets { read: zeros()?, write: zeros()?, except: zeros()? })
-    }
-}
-
 /// Asks the descriptors below `count` that are in the sets, as [`poll`] does. The sets found and how many bits they hold; `EBADF` for a
 /// member that is not open.
 pub fn select(
@@ -92,55 +106,58 @@ pub fn select(
     count: usize,
     deadline: Option<Instant>,
 ) -> Result<(FdSets, usize)> {
-    let mut found = FdSets::with_words(wanted.read.len())?;
-    let bits =
-        wait_rounds(deadline, |table| select_round(files, wanted, &mut found, count, table))?;
+    let mut found = FdSets::with_words(wanted.words())?;
+    let bits = wait_rounds(deadline, |table| {
+        let files = files.lookups();
+        let mut bits = 0;
+        for word in 0..wanted.words() {
+            let asked = wanted.each().map(|set| set[word]);
+            let ready = select_word(&files, asked, word, count, table)?;
+            for (set, ready) in found.each_mut().into_iter().zip(ready) {
+                set[word] = ready;
+                bits += ready.count_ones() as usize;
+            }
+        }
+        Ok(bits)
+    })?;
     Ok((found, bits))
 }
 
-fn select_round(
-    files: &FdTable,
-    wanted: &FdSets,
-    found: &mut FdSets,
+/// Asks the descriptors of one word of the sets. Those that are ready.
+fn select_word(
+    files: &FileLookups,
+    [read, write, except]: [u64; 3],
+    word: usize,
     count: usize,
     table: &mut PollTable,
-) -> Result<usize> {
-    let mut bits = 0;
-    let sets = wanted.read.iter().zip(&wanted.write).zip(&wanted.except);
-    let results = found.read.iter_mut().zip(&mut found.write).zip(&mut found.except);
-    for (word, (asked, results)) in sets.zip(results).enumerate() {
-        let ((&read, &write), &except) = asked;
-        let mut ready = (0, 0, 0);
-        let mut left = read | write | except;
-        while left != 0 {
-            let shift = left.trailing_zeros();
-            left &= left - 1;
-            let fd = word * 64 + shift as usize;
-            if fd >= count {
-                break;
-            }
-            let file = files.get(i32::try_from(fd).map_err(|_| Errno::EBADF)?)?;
+) -> Result<[u64; 3]> {
+    let mut ready = (0, 0, 0);
+    let mut left = read | write | except;
+    // The last word may have bits beyond the count.
+    if count - word * 64 < 64 {
+        left &= (1 << (count % 64)) - 1;
+    }
+    while left != 0 {
+        let fd = word as u32 * 64 + left.trailing_zeros();
+        let bit = left & left.wrapping_neg();
+        left ^= bit;
+        let events = files.with(fd, |file| {
             if table.is_registering() {
-                let of = |set: u64, events| match set >> shift & 1 {
-                    0 => PollEvents::empty(),
-                    _ => events,
-                };
+                let of =
+                    |set: u64, events| if set & bit != 0 { events } else { PollEvents::empty() };
                 table.set_interest(of(read, READABLE) | of(write, WRITABLE) | of(except, URGENT));
             }
-            let events = file.poll(table);
-            let bit = |events_of: PollEvents| u64::from(events.intersects(events_of)) << shift;
-            ready.0 |= bit(READABLE) & read;
-            ready.1 |= bit(WRITABLE) & write;
-            ready.2 |= bit(URGENT) & except;
-            if ready != (0, 0, 0) {
-                table.stop_registering();
-            }
+            file.poll(table)
+        })?;
+        let of = |set: u64, bits| if events.intersects(bits) { set & bit } else { 0 };
+        ready.0 |= of(read, READABLE);
+        ready.1 |= of(write, WRITABLE);
+        ready.2 |= of(except, URGENT);
+        if ready != (0, 0, 0) {
+            table.stop_registering();
         }
-        let ((read, write), except) = results;
-        (*read, *write, *except) = ready;
-        bits += (ready.0.count_ones() + ready.1.count_ones() + ready.2.count_ones()) as usize;
     }
-    Ok(bits)
+    Ok(ready.into())
 }
 
 /// Runs `round` until it finds something or the deadline passes.
@@ -148,7 +165,7 @@ fn wait_rounds(
     deadline: Option<Instant>,
     mut round: impl FnMut(&mut PollTable) -> Result<usize>,
 ) -> Result<usize> {
-    let look_only = deadline.is_some_and(|at| at <= crate::time::monotonic());
+    let look_only = deadline.is_some_and(Instant::has_passed);
     let mut table = if look_only { PollTable::look() } else { PollTable::for_current() };
     loop {
         let found = round(&mut table)?;

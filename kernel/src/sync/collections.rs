@@ -17,6 +17,7 @@ unsafe impl rcu_collections::Rcu for KernelRcu {
     fn defer(f: Box<dyn FnOnce() + Send>) {
         rcu::call(f);
     }
+    #[inline]
     fn thread() -> usize {
         (cpu::current_task() as usize).max(1)
     }

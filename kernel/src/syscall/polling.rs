@@ -13,7 +13,7 @@ use crate::{
         signal::{self, SignalSet},
     },
     sched,
-    time::{self, Duration, Instant, Timespec},
+    time::{Duration, Instant, Timespec},
 };
 use abi::{Errno, Result, general};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -54,7 +54,7 @@ fn no_hand(errno: Errno) -> Errno {
 
 /// A time-out in milliseconds, negative for ever.
 fn deadline_ms(ms: i32) -> Option<Instant> {
-    u64::try_from(ms).ok().map(|ms| time::monotonic().after(Duration::from_millis(ms)))
+    u64::try_from(ms).ok().map(|ms| Instant::in_time(Duration::from_millis(ms)))
 }
 
 fn do_poll(addr: UserAddr, count: usize, deadline: Option<Instant>) -> Result<usize> {
@@ -117,19 +117,15 @@ impl Timeout {
     fn read(addr: UserAddr) -> Result<Timeout> {
         let deadline = match addr.is_null() {
             true => None,
-            false => Some(time::monotonic().after(user::read::<Timespec>(addr)?.to_duration()?)),
+            false => Some(Instant::in_time(user::read::<Timespec>(addr)?.to_duration()?)),
         };
         Ok(Timeout { addr, deadline })
-    }
-
-    fn left(deadline: Instant) -> Duration {
-        Duration::from_nanos(deadline.0.saturating_sub(time::monotonic().0))
     }
 
     /// A time-out in memory that cannot be written stays as it is, as on Linux.
     fn write_back(&self) {
         if let Some(deadline) = self.deadline {
-            let left = Timespec::from_nanos(Self::left(deadline).as_nanos() as i128);
+            let left = Timespec::from_nanos(deadline.left().as_nanos() as i128);
             let _ = user::write(self.addr, &left);
         }
     }
@@ -140,20 +136,15 @@ fn do_select(args: &[usize; 6], deadline: Option<Instant>) -> Result<usize> {
     const MOST: usize = 1 << 20;
     let count = usize::try_from(args[0] as i32).map_err(|_| Errno::EINVAL)?.min(MOST);
     let words = count.div_ceil(64);
-    let read_set = |addr: usize| match addr {
-        0 => {
-            let mut empty = alloc::vec::Vec::new();
-            empty.try_reserve_exact(words).map_err(|_| Errno::ENOMEM)?;
-            empty.resize(words, 0);
-            Ok(empty)
+    let mut wanted = FdSets::with_words(words)?;
+    for (&addr, set) in args[1..4].iter().zip(wanted.each_mut()) {
+        if addr != 0 {
+            user::copy_from_user(set.as_mut_bytes(), UserAddr(addr))?;
         }
-        _ => user::read_array::<u64>(UserAddr(addr), words),
-    };
-    let wanted =
-        FdSets { read: read_set(args[1])?, write: read_set(args[2])?, except: read_set(args[3])? };
+    }
     let current = sched::current();
     let (found, bits) = poll::select(&current.files.borrow(), &wanted, count, deadline)?;
-    for (addr, set) in [(args[1], &found.read), (args[2], &found.write), (args[3], &found.except)] {
+    for (&addr, set) in args[1..4].iter().zip(found.each()) {
         if addr != 0 {
             user::copy_to_user(UserAddr(addr), set.as_bytes())?;
         }
@@ -174,11 +165,11 @@ fn select(args: &[usize; 6]) -> Result<usize> {
         }
         let seconds = timeout.tv_sec.saturating_add(micros / 1_000_000);
         let rest = Duration::from_micros((micros % 1_000_000) as u64);
-        Some(time::monotonic().after(Duration::from_secs(seconds as u64).saturating_add(rest)))
+        Some(Instant::in_time(Duration::from_secs(seconds as u64).saturating_add(rest)))
     };
     let result = do_select(args, deadline);
     if let Some(deadline) = deadline {
-        let left = Timeout::left(deadline);
+        let left = deadline.left();
         let left =
             Timeval { tv_sec: left.as_secs() as i64, tv_usec: i64::from(left.subsec_micros()) };
         let _ = user::write(addr, &left);
@@ -263,20 +254,15 @@ fn do_epoll_wait(args: &[usize; 6], deadline: Option<Instant>) -> Result<usize> 
     Ok(ready.len())
 }
 
-/// The deadline of an epoll wait; zero is a look only.
-fn epoll_deadline(ms: i32) -> Option<Instant> {
-    if ms == 0 { Some(Instant(0)) } else { deadline_ms(ms) }
-}
-
 /// `epoll_wait(2)`.
 fn epoll_wait(args: &[usize; 6]) -> Result<usize> {
-    do_epoll_wait(args, epoll_deadline(args[3] as i32))
+    do_epoll_wait(args, deadline_ms(args[3] as i32))
 }
 
 /// `epoll_pwait(2)`.
 fn epoll_pwait(args: &[usize; 6]) -> Result<usize> {
     let mask = read_mask(UserAddr(args[4]), args[5])?;
-    let deadline = epoll_deadline(args[3] as i32);
+    let deadline = deadline_ms(args[3] as i32);
     signal::with_temporary_mask(mask, || do_epoll_wait(args, deadline))
 }
 
@@ -284,10 +270,7 @@ fn epoll_pwait(args: &[usize; 6]) -> Result<usize> {
 fn epoll_pwait2(args: &[usize; 6]) -> Result<usize> {
     let deadline = match args[3] {
         0 => None,
-        addr => match user::read::<Timespec>(UserAddr(addr))?.to_duration()? {
-            Duration::ZERO => Some(Instant(0)),
-            wait => Some(time::monotonic().after(wait)),
-        },
+        addr => Some(Instant::in_time(user::read::<Timespec>(UserAddr(addr))?.to_duration()?)),
     };
     let mask = read_mask(UserAddr(args[4]), args[5])?;
     signal::with_temporary_mask(mask, || do_epoll_wait(args, deadline))

@@ -30,6 +30,24 @@ pub struct Timespec {
 }
 
 impl Instant {
+    /// Long ago: the deadline of a look that does not wait.
+    pub const PAST: Instant = Instant(0);
+
+    /// Whether it is now or was before.
+    pub fn has_passed(self) -> bool {
+        self == Self::PAST || self <= super::monotonic()
+    }
+    /// What is left until then.
+    pub fn left(self) -> core::time::Duration {
+        if self == Self::PAST {
+            return core::time::Duration::ZERO;
+        }
+        core::time::Duration::from_nanos(self.0.saturating_sub(super::monotonic().0))
+    }
+    /// The deadline of a wait that begins now.
+    pub fn in_time(d: core::time::Duration) -> Instant {
+        if d.is_zero() { Self::PAST } else { super::monotonic().after(d) }
+    }
     /// This plus `d`, saturating.
     pub fn after(self, d: core::time::Duration) -> Instant {
         Instant(self.0.saturating_add(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)))

@@ -119,6 +119,34 @@ impl<T: Send + Sync + 'static, R: Rcu> Drop for Lent<'_, T, R> {
     }
 }
 
+/// Look-ups of many files by one thread: whose table it is was asked once. While it lives, all files of an owned table are lent.
+pub struct Lookups<'a, T: Send + Sync + 'static, R: Rcu> {
+    map: &'a FdMap<T, R>,
+    owned: bool,
+    /// As in [`Lent`].
+    not_send: PhantomData<*const ()>,
+}
+
+impl<T: Send + Sync + 'static, R: Rcu> Lookups<'_, T, R> {
+    /// What `f` says of the file behind a number; `None` when there is none.
+    #[inline]
+    pub fn with<U>(&self, fd: u32, f: impl FnOnce(&T) -> U) -> Option<U> {
+        if !self.owned {
+            return self.map.load(fd).map(|file| f(&file));
+        }
+        // SAFETY: this is the owner's thread, as this cannot be sent, and its look-ups count as lent.
+        unsafe { self.map.owned_slot(fd).as_ref() }.map(f)
+    }
+}
+
+impl<T: Send + Sync + 'static, R: Rcu> Drop for Lookups<'_, T, R> {
+    fn drop(&mut self) {
+        if self.owned {
+            self.map.give_back();
+        }
+    }
+}
+
 struct Locked<'a, T: Send + Sync + 'static, R: Rcu> {
     map: &'a FdMap<T, R>,
     guard: WriteGuard<'a, R>,
@@ -218,19 +246,46 @@ impl<T: Send + Sync + 'static, R: Rcu> FdMap<T, R> {
             let file = ManuallyDrop::new(self.load(fd)?);
             return Some(Lent { file, map: None, not_send: PhantomData });
         }
+        // SAFETY: the calling thread owns the table.
+        let file = unsafe { self.owned_slot(fd) };
+        if file.is_null() {
+            return None;
+        }
+        self.count_lent();
+        // SAFETY: the slot's strong count is alive, and what is removed from now on is parked (see `owned_slot`). `Lent` does not
+        // drop this reference.
+        let file = ManuallyDrop::new(unsafe { Arc::from_raw(file) });
+        Some(Lent { file, map: Some(self), not_send: PhantomData })
+    }
+
+    /// The same for many files in a row.
+    #[inline]
+    pub fn lookups(&self) -> Lookups<'_, T, R> {
+        let owner = self.owner.load(Ordering::Relaxed);
+        let owned = owner == R::thread() || self.claim(owner);
+        if owned {
+            self.count_lent();
+        }
+        Lookups { map: self, owned, not_send: PhantomData }
+    }
+
+    /// A slot's word; null when it is empty. The file behind it is alive until its owner removes it, or longer: what is removed
+    /// while something is lent is parked, not dropped.
+    ///
+    /// # Safety
+    /// The calling thread owns the table, or has owned it since before it lent something that is still lent.
+    #[inline]
+    unsafe fn owned_slot(&self, fd: u32) -> *const T {
         // The array cannot be replaced under us: only the owner, which is us, grows it while there is one. (Another thread that
         // grew it all the same first made the table a shared one, and left the old array for ever: see `grow`.)
         // SAFETY: never null, and not freed, as just said.
         let array = unsafe { &*self.array.load(Ordering::Acquire) };
-        let file = array.slots.get(fd as usize)?.load(Ordering::Acquire);
-        if file.is_null() {
-            return None;
-        }
+        array.slots.get(fd as usize).map_or(ptr::null(), |slot| slot.load(Ordering::Acquire))
+    }
+
+    #[inline]
+    fn count_lent(&self) {
         self.lent.store(self.lent.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        // SAFETY: the slot's strong count is alive: only we remove from the table while we own it, and what is removed while
-        // something is lent is parked, not dropped. `Lent` does not drop this reference.
-        let file = ManuallyDrop::new(unsafe { Arc::from_raw(file) });
-        Some(Lent { file, map: Some(self), not_send: PhantomData })
     }
 
     /// The slow start of `lend`: whether the calling thread owns the table now.
@@ -251,6 +306,7 @@ impl<T: Send + Sync + 'static, R: Rcu> FdMap<T, R> {
         }
     }
 
+    #[inline]
     fn give_back(&self) {
         let lent = self.lent.load(Ordering::Relaxed) - 1;
         self.lent.store(lent, Ordering::Relaxed);
@@ -602,6 +658,27 @@ mod tests {
         assert_eq!(Arc::strong_count(&file), 2);
         drop(lent);
         assert_eq!(Arc::strong_count(&file), 1);
+    }
+
+    #[test]
+    fn a_file_closed_during_look_ups_stays_open() {
+        let map = Map::new().expect("memory");
+        let file = Arc::new(7);
+        let fd = map.reserve(0, 10).expect("room");
+        map.fill(fd, file.clone(), false);
+        let lookups = map.lookups();
+        let seen = lookups.with(fd, |seen| {
+            drop(map.remove(fd));
+            assert_eq!(Arc::strong_count(&file), 2, "parked");
+            *seen
+        });
+        assert_eq!(seen, Some(7));
+        assert_eq!(lookups.with(fd, |_| ()), None);
+        drop(lookups);
+        assert_eq!(Arc::strong_count(&file), 1);
+        map.share();
+        assert_eq!(open(&map, 0, 8), Ok(0));
+        assert_eq!(map.lookups().with(0, |seen| *seen), Some(8));
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod page_tree;
 #[cfg(all(test, not(loom)))]
 mod testing;
 
-pub use fd_map::{FdMap, Full, Lent};
+pub use fd_map::{FdMap, Full, Lent, Lookups};
 pub use hash::RcuHash;
 #[cfg(not(loom))]
 pub use page_tree::{OutOfMemory, PageTree, Word};

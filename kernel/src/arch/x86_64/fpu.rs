@@ -7,6 +7,9 @@
 //! [`WorkFlags::FPU_RESTORE`] set means that the memory copy is current; clear, that the registers
 //! of the task's CPU are (they are *live*). Only the task itself and the switch look at its state,
 //! so there is no lock; preemption off keeps the two apart.
+//!
+//! Signal frames are written and read by the CPU's own instructions where they can be: with preemption off, from and to live registers.
+//! Where that fails (a page that is not there, an image that cannot be loaded as it is) the way is through the memory copy.
 
 use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use core::{
@@ -17,6 +20,7 @@ use core::{
 };
 
 use abi::{Errno, Result};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{cpu, irq, thread::WorkFlags, uaccess};
 use crate::mm::UserAddr;
@@ -27,6 +31,9 @@ const HEADER_SIZE: usize = 64;
 /// Offset of MXCSR and of its mask in the legacy area.
 const MXCSR: usize = 24;
 const MXCSR_MASK: usize = 28;
+/// What the control words are in a fresh program: all exceptions masked.
+const FCW: u16 = 0x37f;
+const MXCSR_INITIAL: u32 = 0x1f80;
 /// Software's part of the legacy area, where the signal frame says what follows.
 const SOFTWARE: usize = 464;
 const MAGIC1: u32 = 0x4650_5853;
@@ -43,6 +50,53 @@ static SIZE: AtomicUsize = AtomicUsize::new(LEGACY_SIZE);
 static COMPONENTS: AtomicU64 = AtomicU64::new(0);
 static HAS_XSAVEOPT: AtomicBool = AtomicBool::new(false);
 static MXCSR_VALID: AtomicU32 = AtomicU32::new(0xffbf);
+
+/// An image of which the CPU reads the control words only: every component is in its initial state.
+#[repr(C, align(64))]
+struct Initial([u64; (LEGACY_SIZE + HEADER_SIZE) / 8]);
+
+static INITIAL: Initial = {
+    let mut words = [0; (LEGACY_SIZE + HEADER_SIZE) / 8];
+    words[0] = FCW as u64;
+    words[MXCSR / 8] = MXCSR_INITIAL as u64;
+    Initial(words)
+};
+
+/// Software's part of the legacy area (`struct _fpx_sw_bytes`).
+#[repr(C)]
+#[derive(Clone, Copy, Default, FromBytes, IntoBytes, Immutable)]
+struct SignalSoftware {
+    magic1: u32,
+    extended_size: u32,
+    components: u64,
+    xstate_size: u32,
+    reserved: [u32; 7],
+}
+
+/// What stands on a signal frame between the legacy area's registers and the other components'.
+#[repr(C)]
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable)]
+struct SignalHeader {
+    software: SignalSoftware,
+    header: [u64; HEADER_SIZE / 8],
+}
+
+const _: () = assert!(size_of::<SignalSoftware>() == LEGACY_SIZE - SOFTWARE);
+
+impl SignalHeader {
+    fn new() -> SignalHeader {
+        SignalHeader {
+            software: SignalSoftware {
+                magic1: MAGIC1,
+                extended_size: (size() + MAGIC2_SIZE) as u32,
+                components: components(),
+                xstate_size: size() as u32,
+                reserved: [0; 7],
+            },
+            header: [0; HEADER_SIZE / 8],
+        }
+    }
+}
 
 /// A task's extended state.
 pub struct FpuState {
@@ -130,11 +184,11 @@ impl FpuState {
         Ok(copy)
     }
 
-    /// Forgets the current task's state, for exec.
+    /// Gives the current task the state of a fresh program: exec, and handlers.
     pub fn reset_current() {
         with_current(|state| {
-            state.invalidate_registers();
-            state.set_initial();
+            load_image(INITIAL.0.as_ptr().cast());
+            state.set_live();
         });
     }
 
@@ -146,25 +200,31 @@ impl FpuState {
     /// Writes the current task's state to the signal frame at `addr` (64-byte aligned).
     pub fn save_to_signal_frame(addr: UserAddr) -> Result<()> {
         let Some(state) = current_state() else { return Ok(()) };
-        with_current(FpuState::store_if_live);
-        // The memory copy is current now; a switch from here on may write it again, with the same
-        // bytes, as the task runs no user code meanwhile.
-        // SAFETY: the area has `size()` initialised bytes.
-        let image = unsafe { core::slice::from_raw_parts(state.area.as_ptr(), size()) };
+        if components() == 0 {
+            put(addr, &state.image()[..SOFTWARE])?;
+            return put(addr.add(SOFTWARE), &[0; LEGACY_SIZE - SOFTWARE]);
+        }
+        // Of XSAVE's header the instruction writes only the first word, and leaves bits in that.
+        put(addr.add(SOFTWARE), SignalHeader::new().as_bytes())?;
+        put(addr.add(size()), &MAGIC2.to_le_bytes())?;
+        let mut saved = false;
+        with_current(|state| {
+            saved = state.is_live() && uaccess::raw_save_extended(addr.0, size(), components());
+        });
+        if saved {
+            return Ok(());
+        }
+        let image = state.image();
         put(addr, &image[..SOFTWARE])?;
-        let mut software = [0u8; LEGACY_SIZE - SOFTWARE];
-        if components() != 0 {
-            software[0..4].copy_from_slice(&MAGIC1.to_le_bytes());
-            software[4..8].copy_from_slice(&((size() + MAGIC2_SIZE) as u32).to_le_bytes());
-            software[8..16].copy_from_slice(&components().to_le_bytes());
-            software[16..20].copy_from_slice(&(size() as u32).to_le_bytes());
-        }
-        put(addr.add(SOFTWARE), &software)?;
-        if components() != 0 {
-            put(addr.add(LEGACY_SIZE), &image[LEGACY_SIZE..])?;
-            put(addr.add(size()), &MAGIC2.to_le_bytes())?;
-        }
-        Ok(())
+        put(addr.add(HEADER), &image[HEADER..])
+    }
+
+    /// The memory copy, brought up to date. A switch from here on may write it again, with the same bytes, until the task runs user
+    /// code.
+    fn image(&self) -> &[u8] {
+        with_current(FpuState::store_if_live);
+        // SAFETY: the area has `size()` initialised bytes.
+        unsafe { core::slice::from_raw_parts(self.area.as_ptr(), size()) }
     }
 
     /// Reads it back on `rt_sigreturn`; null resets the state.
@@ -174,19 +234,33 @@ impl FpuState {
             return Ok(());
         }
         let Some(state) = current_state() else { return Ok(()) };
-        let mut software = [0u8; 24];
-        get(&mut software, addr.add(SOFTWARE))?;
-        let word = |at: usize| {
-            u32::from_le_bytes([software[at], software[at + 1], software[at + 2], software[at + 3]])
-        };
-        let wanted = u64::from(word(12)) << 32 | u64::from(word(8));
-        let mut magic2 = [0u8; 4];
+        let mut software = SignalSoftware::default();
+        get(software.as_mut_bytes(), addr.add(SOFTWARE))?;
+        let mut magic2 = [0u8; MAGIC2_SIZE];
         let extended = components() != 0
-            && word(0) == MAGIC1
-            && word(16) as usize == size()
-            && word(4) as usize == size() + MAGIC2_SIZE
+            && software.magic1 == MAGIC1
+            && software.xstate_size as usize == size()
+            && software.extended_size as usize == size() + MAGIC2_SIZE
             && get(&mut magic2, addr.add(size())).is_ok()
             && u32::from_le_bytes(magic2) == MAGIC2;
+        let mut loaded = false;
+        if extended {
+            let wanted = software.components & components();
+            with_current(|state| {
+                loaded = uaccess::raw_load_extended(addr.0, size(), wanted);
+                if !loaded {
+                    state.invalidate_registers();
+                    return;
+                }
+                if wanted != components() {
+                    load_components(INITIAL.0.as_ptr().cast(), components() & !wanted);
+                }
+                state.set_live();
+            });
+        }
+        if loaded {
+            return Ok(());
+        }
         // From here on the memory copy counts, so a switch during the copy saves nothing over it.
         with_current(FpuState::invalidate_registers);
         state.set_initial();
@@ -198,7 +272,7 @@ impl FpuState {
         if result.is_err() {
             state.set_initial();
         } else {
-            state.sanitize(if extended { wanted } else { 0b11 }, extended);
+            state.sanitize(if extended { software.components } else { 0b11 }, extended);
         }
         result
     }
@@ -214,8 +288,8 @@ impl FpuState {
         // SAFETY: the offsets are inside the area, which only this task reaches now.
         unsafe {
             ptr::write_bytes(self.area.as_ptr(), 0, size());
-            self.area.as_ptr().cast::<u16>().write(0x37f);
-            self.area.as_ptr().add(MXCSR).cast::<u32>().write(0x1f80);
+            self.area.as_ptr().cast::<u16>().write(FCW);
+            self.area.as_ptr().add(MXCSR).cast::<u32>().write(MXCSR_INITIAL);
             if components() != 0 {
                 self.word_at(HEADER).write(0b11);
             }
@@ -242,9 +316,25 @@ impl FpuState {
             && self.last_cpu.load(Ordering::Relaxed) == cpu::id() as u32
     }
 
+    /// Whether this CPU's registers, not the memory copy, are current. Preemption is off, and the state is the current task's.
+    fn is_live(&self) -> bool {
+        !super::thread::current_work().contains(WorkFlags::FPU_RESTORE)
+    }
+
+    /// Notes that this CPU's registers hold the state now. Preemption is off, and the state is the current task's.
+    fn set_live(&self) {
+        self.claim_registers();
+        super::thread::clear_current_work(WorkFlags::FPU_RESTORE);
+    }
+
+    fn claim_registers(&self) {
+        cpu::local().fpu_owner.store(self.area.as_ptr(), Ordering::Relaxed);
+        self.last_cpu.store(cpu::id() as u32, Ordering::Relaxed);
+    }
+
     /// Brings the memory copy up to date. Preemption is off, and the state is the current task's.
     fn store_if_live(&self) {
-        if !super::thread::current_work().contains(WorkFlags::FPU_RESTORE) {
+        if self.is_live() {
             self.store();
         }
     }
@@ -270,34 +360,17 @@ impl FpuState {
         }
     }
 
-    /// Memory to registers.
-    fn load(&self) {
-        let area = self.area.as_ptr();
-        let (low, high) = (components() as u32, (components() >> 32) as u32);
-        // SAFETY: the area holds a valid image: it was saved from the registers, or made by
-        // `set_initial`, or passed through `sanitize`.
-        unsafe {
-            if low == 0 {
-                asm!("fxrstor64 [{}]", in(reg) area, options(nostack));
-            } else {
-                asm!("xrstor64 [{}]", in(reg) area, in("eax") low, in("edx") high, options(nostack));
-            }
-        }
-    }
-
     /// Saves at a switch away from a task whose registers are live. Interrupts are off.
     pub(super) fn switch_out(&self) {
         self.store();
-        cpu::local().fpu_owner.store(self.area.as_ptr(), Ordering::Relaxed);
-        self.last_cpu.store(cpu::id() as u32, Ordering::Relaxed);
+        self.claim_registers();
     }
 
     /// Makes the registers hold the state before user mode. Interrupts are off.
     pub(super) fn prepare_user(&self) {
         if !self.is_in_registers() {
-            self.load();
-            cpu::local().fpu_owner.store(self.area.as_ptr(), Ordering::Relaxed);
-            self.last_cpu.store(cpu::id() as u32, Ordering::Relaxed);
+            load_image(self.area.as_ptr());
+            self.claim_registers();
         }
     }
 }
@@ -306,6 +379,26 @@ impl Drop for FpuState {
     fn drop(&mut self) {
         // SAFETY: allocated with the same layout, which does not change after the first CPU's start.
         unsafe { dealloc(self.area.as_ptr(), layout()) };
+    }
+}
+
+/// Memory to registers. The image is a valid one: saved from the registers, made by `set_initial`, passed through `sanitize`, or
+/// [`INITIAL`].
+fn load_image(area: *const u8) {
+    if components() == 0 {
+        // SAFETY: see above; the kernel uses none of the registers.
+        unsafe { asm!("fxrstor64 [{}]", in(reg) area, options(nostack, readonly)) };
+    } else {
+        load_components(area, components());
+    }
+}
+
+/// The same for some components.
+fn load_components(area: *const u8, components: u64) {
+    let (low, high) = (components as u32, (components >> 32) as u32);
+    // SAFETY: as in `load_image`. The CPU has XSAVE, or there were no components.
+    unsafe {
+        asm!("xrstor64 [{}]", in(reg) area, in("eax") low, in("edx") high, options(nostack, readonly));
     }
 }
 

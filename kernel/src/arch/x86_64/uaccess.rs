@@ -4,31 +4,34 @@
 //! A faulting instruction between here and `__ex_table` first goes to the page fault handler, which
 //! may bring the page in; only an access that is wrong continues at its fix-up.
 //!
-//! Where the CPU says that `rep movsb` is fast, and a trial at boot agrees (an emulator may say so
-//! and be slow), large copies use it; else a loop of eight-byte moves.
+//! A trial at boot decides how large copies are made: by `rep movsb` where the CPU says that it is fast (an emulator may say
+//! so and be slow), by `rep movsq`, or by a loop of eight-byte moves.
 
 use core::{
     arch::{asm, naked_asm},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use super::{extable::exception_entry, features, io};
 use crate::mm::USER_END;
 
-/// Whether `rep movsb` won its trial.
-static STRING_COPY: AtomicBool = AtomicBool::new(false);
+/// A way to copy: to, from and length; how many bytes it could not copy.
+type Copy = unsafe extern "C" fn(*mut u8, *const u8, usize) -> usize;
 
-/// From this size on `rep movsb` pays for its start-up.
-const STRING_COPY_MIN: usize = 256;
+/// The ways to make a large copy; [`LARGE_COPY`] is a place in it.
+const WAYS: [Copy; 3] = [copy_words, copy_quads, copy_string];
 
-/// Tries both ways to copy and remembers the faster.
+/// The way that won the trial.
+static LARGE_COPY: AtomicUsize = AtomicUsize::new(0);
+
+/// From this size on string instructions pay for their start-up.
+const LARGE: usize = 256;
+
+/// Tries the ways to copy and remembers the fastest.
 pub(super) fn calibrate() {
-    if !features::erms() {
-        return;
-    }
     let source = [0u8; 2048];
     let mut target = [0u8; 2048];
-    let mut time = |copy: unsafe extern "C" fn(*mut u8, *const u8, usize) -> usize| {
+    let mut time = |copy: &Copy| {
         let mut best = u64::MAX;
         for _ in 0..4 {
             let start = io::rdtsc();
@@ -39,9 +42,9 @@ pub(super) fn calibrate() {
         }
         best
     };
-    let string = time(copy_string);
-    let words = time(copy_words);
-    STRING_COPY.store(string < words, Ordering::Relaxed);
+    let eligible = if features::erms() { &WAYS[..] } else { &WAYS[..2] };
+    let fastest = (0..eligible.len()).min_by_key(|&way| time(&eligible[way]));
+    LARGE_COPY.store(fastest.unwrap_or(0), Ordering::Relaxed);
 }
 
 /// Whether `len` bytes at `addr` are all in the user half. Copies test nothing else.
@@ -72,10 +75,10 @@ unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> usize {
     with_user_access(|| {
         // SAFETY: the caller vouches for the kernel side; faults on the user side are fixed up.
         unsafe {
-            if len >= STRING_COPY_MIN && STRING_COPY.load(Ordering::Relaxed) {
-                copy_string(dst, src, len)
-            } else {
-                copy_words(dst, src, len)
+            match LARGE_COPY.load(Ordering::Relaxed) {
+                1 if len >= LARGE => copy_quads(dst, src, len),
+                2 if len >= LARGE => copy_string(dst, src, len),
+                _ => copy_words(dst, src, len),
             }
         }
     })
@@ -106,6 +109,60 @@ pub fn raw_clear_user(dst: usize, len: usize) -> usize {
     }
     // SAFETY: the target is in the user half, and faults are fixed up.
     with_user_access(|| unsafe { clear_words(dst as *mut u8, len) })
+}
+
+/// Saves the `components` of the extended state to user memory (`xsave64`); whether it could. The area is all in the user half.
+pub(super) fn raw_save_extended(area: usize, len: usize, components: u64) -> bool {
+    if !in_user_half(area, len) {
+        return false;
+    }
+    let mut fault: u32 = 0;
+    with_user_access(|| {
+        // SAFETY: the area is in the user half; a fault continues at label 3 with the mark set.
+        unsafe {
+            asm!(
+                "2: xsave64 [{area}]",
+                "jmp 4f",
+                "3: mov {fault:e}, 1",
+                "4:",
+                exception_entry!("2b", "3b"),
+                area = in(reg) area,
+                fault = inout(reg) fault,
+                in("eax") components as u32,
+                in("edx") (components >> 32) as u32,
+                options(nostack),
+            );
+        }
+    });
+    fault == 0
+}
+
+/// Loads the `components` of the extended state from user memory (`xrstor64`); whether it could: the image may be a bad one. If
+/// not, the registers hold anything.
+pub(super) fn raw_load_extended(area: usize, len: usize, components: u64) -> bool {
+    if !in_user_half(area, len) {
+        return false;
+    }
+    let mut fault: u32 = 0;
+    with_user_access(|| {
+        // SAFETY: the area is in the user half; a fault continues at label 3 with the mark set. The kernel itself uses none of
+        // the registers.
+        unsafe {
+            asm!(
+                "2: xrstor64 [{area}]",
+                "jmp 4f",
+                "3: mov {fault:e}, 1",
+                "4:",
+                exception_entry!("2b", "3b"),
+                area = in(reg) area,
+                fault = inout(reg) fault,
+                in("eax") components as u32,
+                in("edx") (components >> 32) as u32,
+                options(nostack, readonly),
+            );
+        }
+    });
+    fault == 0
 }
 
 /// Copies a string of at most `dst.len()` bytes. `Some(n)`: n bytes before the NUL, which was
@@ -185,15 +242,37 @@ unsafe extern "C" fn copy_words(_dst: *mut u8, _src: *const u8, _len: usize) -> 
         ".endr",
         "sub rcx, -128",
         "jnz 10b",
-        "20: sub rdx, 8",
-        "jb 30f",
+        // Less than 128 bytes are left: in blocks of 32, of 8, of 4, and the rest.
+        "20: sub rdx, 32",
+        "jb 24f",
+        "70: mov r8, [rsi]",
+        "71: mov r9, [rsi + 8]",
+        "72: mov r10, [rsi + 16]",
+        "73: mov r11, [rsi + 24]",
+        "74: mov [rdi], r8",
+        "75: mov [rdi + 8], r9",
+        "76: mov [rdi + 16], r10",
+        "77: mov [rdi + 24], r11",
+        "add rsi, 32",
+        "add rdi, 32",
+        "sub rdx, 32",
+        "jae 70b",
+        "24: add rdx, 24",
+        "jnc 29f",
         "21: mov r8, [rsi]",
         "22: mov [rdi], r8",
         "add rsi, 8",
         "add rdi, 8",
         "sub rdx, 8",
         "jae 21b",
-        "30: add rdx, 8",
+        "29: add rdx, 4",
+        "jnc 31f",
+        "25: mov r8d, [rsi]",
+        "26: mov [rdi], r8d",
+        "add rsi, 4",
+        "add rdi, 4",
+        "sub rdx, 4",
+        "31: add rdx, 4",
         "jz 43f",
         "41: movzx eax, byte ptr [rsi]",
         "42: mov [rdi], al",
@@ -208,10 +287,42 @@ unsafe extern "C" fn copy_words(_dst: *mut u8, _src: *const u8, _len: usize) -> 
         "add rdi, rcx",
         "sub rdx, rcx",
         "jmp 41b",
-        exception_entry!("21b", "30b"),
-        exception_entry!("22b", "30b"),
+        // A smaller block faulted: its size was taken off already.
+        "61: add rdx, 32",
+        "jmp 41b",
+        "62: add rdx, 8",
+        "jmp 41b",
+        exception_entry!("70b", "61b"),
+        exception_entry!("71b", "61b"),
+        exception_entry!("72b", "61b"),
+        exception_entry!("73b", "61b"),
+        exception_entry!("74b", "61b"),
+        exception_entry!("75b", "61b"),
+        exception_entry!("76b", "61b"),
+        exception_entry!("77b", "61b"),
+        exception_entry!("21b", "62b"),
+        exception_entry!("22b", "62b"),
+        exception_entry!("25b", "31b"),
+        exception_entry!("26b", "31b"),
         exception_entry!("41b", "43b"),
         exception_entry!("42b", "43b"),
+    )
+}
+
+/// The same by `rep movsq`; what is left after a fault, and the last bytes, by `rep movsb`.
+#[unsafe(naked)]
+unsafe extern "C" fn copy_quads(_dst: *mut u8, _src: *const u8, _len: usize) -> usize {
+    naked_asm!(
+        "mov rcx, rdx",
+        "shr rcx, 3",
+        "and edx, 7",
+        "2: rep movsq",
+        "3: lea rcx, [rdx + 8 * rcx]",
+        "4: rep movsb",
+        "5: mov rax, rcx",
+        "ret",
+        exception_entry!("2b", "3b"),
+        exception_entry!("4b", "5b"),
     )
 }
 

@@ -85,19 +85,21 @@ struct UserContext {
     mask: u64,
 }
 
-/// `struct rt_sigframe`.
+/// `struct rt_sigframe`, but for the `siginfo_t` at its end.
 #[repr(C)]
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable)]
 struct SignalFrame {
     /// Where the handler returns to: the program's restorer.
     return_address: usize,
     context: UserContext,
-    info: UserSigInfo,
 }
+
+/// Bytes of the whole frame.
+const FRAME_SIZE: usize = size_of::<SignalFrame>() + size_of::<UserSigInfo>();
 
 const _: () = assert!(size_of::<SigContext>() == 256);
 const _: () = assert!(size_of::<UserContext>() == 304);
-const _: () = assert!(size_of::<SignalFrame>() == 440);
+const _: () = assert!(FRAME_SIZE == 440);
 
 /// Pushes the frame of `action`'s handler and points `registers` at it. `EFAULT` when the stack cannot take it.
 pub(super) fn set_up(
@@ -115,7 +117,7 @@ pub(super) fn set_up(
     let fpu_size = FpuState::signal_frame_size();
     let fpstate = place.sp.wrapping_sub(fpu_size) & !63;
     // At the handler's first instruction the stack is as after a call: 8 below a multiple of 16.
-    let sp = (fpstate.wrapping_sub(size_of::<SignalFrame>()) & !15).wrapping_sub(8);
+    let sp = (fpstate.wrapping_sub(FRAME_SIZE) & !15).wrapping_sub(8);
     if !signals.frame_fits(&place, sp) {
         return Err(Errno::EFAULT);
     }
@@ -165,16 +167,18 @@ pub(super) fn set_up(
             },
             mask: restored_mask.0,
         },
-        info: info.to_user(),
     };
     let at = UserAddr(sp);
+    let siginfo = at.add(size_of::<SignalFrame>());
     user::write(at, &frame)?;
+    // Like Linux: a handler that does not ask for the information gets the address of what was there before.
+    if action.flags.contains(ActionFlags::SIGINFO) {
+        user::write(siginfo, &info.to_user())?;
+    }
 
-    let context = core::mem::offset_of!(SignalFrame, context);
-    let siginfo = core::mem::offset_of!(SignalFrame, info);
     registers.rdi = usize::from(info.signal.0);
-    registers.rsi = at.add(siginfo).0;
-    registers.rdx = at.add(context).0;
+    registers.rsi = siginfo.0;
+    registers.rdx = at.add(core::mem::offset_of!(SignalFrame, context)).0;
     registers.rax = 0;
     registers.rip = action.handler;
     registers.rsp = sp;
