@@ -17,6 +17,7 @@ use crate::{
 use buddy::{Buddy, NONE};
 use core::{
     cell::{Cell, UnsafeCell},
+    hint,
     sync::atomic::{AtomicUsize, Ordering, compiler_fence},
 };
 
@@ -68,6 +69,7 @@ static RESERVE: AtomicUsize = AtomicUsize::new(0);
 static LIST_LIMIT: AtomicUsize = AtomicUsize::new(BATCH);
 
 struct Stack<const N: usize> {
+    /// At most `N`.
     len: usize,
     frames: [u32; N],
 }
@@ -78,8 +80,11 @@ impl<const N: usize> Stack<N> {
     }
     #[inline]
     fn pop(&mut self) -> Option<u32> {
-        self.len = self.len.checked_sub(1)?;
-        Some(self.frames[self.len])
+        let rest = self.len.checked_sub(1)?;
+        self.len = rest;
+        // SAFETY: the length was at most the array's (see the field), and is one less.
+        unsafe { hint::assert_unchecked(rest < N) };
+        Some(self.frames[rest])
     }
     #[inline]
     fn push(&mut self, frame: u32) {

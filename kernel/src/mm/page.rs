@@ -58,9 +58,18 @@ pub fn count() -> usize {
 #[inline]
 pub fn page(frame: u32) -> &'static Page {
     let (pages, count) = (PAGES.load(Ordering::Relaxed), PAGE_COUNT.load(Ordering::Relaxed));
-    assert!((frame as usize) < count, "frame {frame:#x} is not memory");
+    if frame as usize >= count {
+        no_such_frame(frame);
+    }
     // SAFETY: the array has `count` entries and lives for ever; all fields are atomics.
     unsafe { &*pages.add(frame as usize) }
+}
+
+/// Out of line, as `page` is everywhere.
+#[cold]
+#[inline(never)]
+fn no_such_frame(frame: u32) -> ! {
+    panic!("frame {frame:#x} is not memory")
 }
 
 impl Page {
