@@ -7,7 +7,7 @@
 
 use super::{
     DeviceId, DirSink, File, FileMode, FileOps, FileSystem, FileType, Inode, InodeOps, IoSink,
-    IoSource, Metadata, NameCaching, OpenFlags, Path, SetAttr, inode, mount::StatFs,
+    IoSource, Metadata, NameCaching, OpenFlags, Ownership, Path, SetAttr, inode, mount::StatFs,
 };
 use crate::{
     process::{Gid, Process, Uid},
@@ -71,6 +71,14 @@ pub trait DynamicDir: Send + Sync {
     fn process(&self) -> Result<Arc<Process>> {
         Err(Errno::EBADF)
     }
+    /// Whether the caller may know its attributes.
+    fn check_attributes(&self) -> Result<()> {
+        Ok(())
+    }
+    /// Whether the caller may use it, whatever its mode says.
+    fn check_entry(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The process behind a descriptor of a `/proc/<pid>` directory (`pidfd_send_signal(2)`); `EBADF` for any other file.
@@ -85,7 +93,15 @@ pub struct SyntheticFs {
     device: DeviceId,
     root: Once<Arc<Inode>>,
     next_ino: AtomicU64,
-    options: Once<String>,
+    options: Once<Arc<dyn Options>>,
+}
+
+/// What mounts of an instance can be told.
+pub trait Options: Send + Sync {
+    /// As `/proc/mounts` shows it: each option with a comma before it.
+    fn show(&self, out: &mut String);
+    /// `MS_REMOUNT`; `EINVAL` for what is unknown or malformed.
+    fn change(&self, data: &[u8]) -> Result<()>;
 }
 
 impl FileSystem for SyntheticFs {
@@ -103,7 +119,12 @@ impl FileSystem for SyntheticFs {
         Ok(StatFs { magic: self.magic, block_size: 4096, name_max: 255, ..StatFs::default() })
     }
     fn show_options(&self, out: &mut String) {
-        out.push_str(self.options.get().map_or("", String::as_str));
+        if let Some(options) = self.options.get() {
+            options.show(out);
+        }
+    }
+    fn reconfigure(&self, data: &[u8]) -> Result<()> {
+        self.options.get().map_or(Ok(()), |options| options.change(data))
     }
 }
 
@@ -127,8 +148,8 @@ impl SyntheticFs {
         fs
     }
 
-    /// Sets what `/proc/mounts` shows of the instance, each option with a comma before it. Once.
-    pub fn set_options(&self, options: String) {
+    /// Gives it options. Once.
+    pub fn set_options(&self, options: Arc<dyn Options>) {
         self.options.call_once(|| options);
     }
 
@@ -351,7 +372,13 @@ impl InodeOps for DirNode {
         self.caching
     }
     fn metadata(&self, inode: &Inode) -> Result<Metadata> {
+        self.dir.check_attributes()?;
         Ok(self.common.metadata(inode, 0))
+    }
+    fn ownership(&self, inode: &Inode) -> Result<Ownership> {
+        self.dir.check_entry()?;
+        let Metadata { mode, uid, gid, .. } = self.common.metadata(inode, 0);
+        Ok(Ownership { mode, uid, gid })
     }
     fn set_attr(&self, _: &Inode, change: &SetAttr) -> Result<()> {
         self.common.set_attr(change);

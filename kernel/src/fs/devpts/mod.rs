@@ -71,20 +71,24 @@ impl Options {
         }
         Ok(options)
     }
+}
 
-    fn show(&self) -> alloc::string::String {
-        let mut text = alloc::string::String::new();
+impl super::synthetic::Options for Options {
+    fn show(&self, text: &mut alloc::string::String) {
         if let Some(uid) = self.uid {
-            text += &format!(",uid={}", uid.0);
+            *text += &format!(",uid={}", uid.0);
         }
         if let Some(gid) = self.gid {
-            text += &format!(",gid={}", gid.0);
+            *text += &format!(",gid={}", gid.0);
         }
-        text += &format!(",mode={:03o},ptmxmode={:03o}", self.mode, self.ptmx_mode);
+        *text += &format!(",mode={:03o},ptmxmode={:03o}", self.mode, self.ptmx_mode);
         if self.max < MAX_INDEX {
-            text += &format!(",max={}", self.max);
+            *text += &format!(",max={}", self.max);
         }
-        text
+    }
+
+    fn change(&self, data: &[u8]) -> Result<()> {
+        Options::parse(data).map(drop)
     }
 }
 
@@ -253,7 +257,7 @@ impl FileSystemType for DevPts {
                 Arc::new(Root(instance)),
             )
         });
-        fs.set_options(options.show());
+        fs.set_options(Arc::new(options));
         Ok(fs)
     }
 }

@@ -6,7 +6,9 @@
 //! - `sysctl`: `/proc/sys`; `net`: `/proc/net`.
 //! - `bytes`: files that are not text.
 //!
-//! There is one instance, however often it is mounted. Nothing is cached but the fixed part of the tree: names of processes
+//! - `view`: what a mount shows, and to whom.
+//!
+//! Every mount is an instance of its own. Nothing is cached but the fixed part of the tree: names of processes
 //! are looked up at each step, and a file of a process that is gone answers `ESRCH`. procfs has no locks of its own.
 
 mod bytes;
@@ -15,6 +17,7 @@ mod net;
 mod process;
 mod sysctl;
 mod system;
+mod view;
 
 use super::{
     FileSystem, FileType, Inode,
@@ -24,11 +27,11 @@ use super::{
 use crate::{
     process::{Pid, pid},
     sched,
-    sync::Once,
 };
 use abi::Result;
-use alloc::{format, sync::Arc};
+use alloc::{format, sync::Arc, vec::Vec};
 use process::Subject;
+use view::View;
 
 const MAGIC: u64 = 0x9fa0;
 const ROOT_INO: u64 = 1;
@@ -36,16 +39,17 @@ const ROOT_INO: u64 = 1;
 /// Processes' entries have cookies from here on, the fixed ones are below (`FIRST_PROCESS_ENTRY`).
 const FIRST_PROCESS: u64 = 256;
 
-static INSTANCE: Once<Arc<SyntheticFs>> = Once::new();
-
 struct ProcFs;
 
 impl FileSystemType for ProcFs {
     fn name(&self) -> &'static str {
         "proc"
     }
-    fn mount(&self, _: &[u8], _: &[u8]) -> Result<Arc<dyn FileSystem>> {
-        Ok(INSTANCE.call_once(|| SyntheticFs::new("proc", MAGIC, build)).clone())
+    fn mount(&self, _: &[u8], data: &[u8]) -> Result<Arc<dyn FileSystem>> {
+        let view = Arc::new(View::new(data)?);
+        let fs = SyntheticFs::new("proc", MAGIC, |fs| build(fs, &view));
+        fs.set_options(view);
+        Ok(fs)
     }
 }
 
@@ -54,26 +58,25 @@ pub fn init() {
     super::mount::register(Arc::new(ProcFs));
 }
 
-fn build(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
+fn build(fs: &Arc<SyntheticFs>, view: &Arc<View>) -> Arc<Inode> {
     let (_, fixed) = fs.dir(Attributes::root(0o555), system::entries(fs));
     fixed.add(b"sys", sysctl::build(fs));
     fixed.add(b"sysvipc", system::sysvipc(fs));
     fixed.add(b"net", fs.symlink(Attributes::root(0o777), || Ok(b"self/net".to_vec())));
     fixed.add(b"mounts", fs.symlink(Attributes::root(0o777), || Ok(b"self/mounts".to_vec())));
-    fixed.add(
-        b"self",
-        fs.symlink(Attributes::root(0o777), || {
-            Ok(format!("{}", sched::current().process.pid.0).into_bytes())
-        }),
-    );
-    fixed.add(
-        b"thread-self",
-        fs.symlink(Attributes::root(0o777), || {
-            let task = sched::current();
-            Ok(format!("{}/task/{}", task.process.pid.0, task.tid().0).into_bytes())
-        }),
-    );
-    let root = Root { fs: Arc::downgrade(fs), fixed };
+    let process = fs.symlink(Attributes::root(0o777), || {
+        Ok(format!("{}", sched::current().process.pid.0).into_bytes())
+    });
+    let thread = fs.symlink(Attributes::root(0o777), || {
+        let task = sched::current();
+        Ok(format!("{}/task/{}", task.process.pid.0, task.tid().0).into_bytes())
+    });
+    let (_, own) = fs.dir(Attributes::root(0o555), Vec::new());
+    for entries in [&fixed, &own] {
+        entries.add(b"self", process.clone());
+        entries.add(b"thread-self", thread.clone());
+    }
+    let root = Root { fs: Arc::downgrade(fs), fixed, own, view: view.clone() };
     fs.dynamic_dir(Attributes::root(0o555).numbered(ROOT_INO), Arc::new(root))
 }
 
@@ -81,18 +84,28 @@ fn build(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
 struct Root {
     fs: alloc::sync::Weak<SyntheticFs>,
     fixed: Arc<StaticDir>,
+    /// What is there when only processes are.
+    own: Arc<StaticDir>,
+    view: Arc<View>,
+}
+
+impl Root {
+    fn fixed(&self) -> &StaticDir {
+        if self.view.processes_only() { &self.own } else { &self.fixed }
+    }
 }
 
 impl DynamicDir for Root {
     fn lookup(&self, name: &[u8]) -> Result<Arc<Inode>> {
-        if let Ok(inode) = self.fixed.lookup(name) {
+        if let Ok(inode) = self.fixed().lookup(name) {
             return Ok(inode);
         }
         let id = parse_id(name).ok_or(abi::Errno::ENOENT)?;
         let fs = self.fs.upgrade().ok_or(abi::Errno::ENOENT)?;
         // A thread's id leads to its process, though only processes are listed.
         let task = pid::find_task(id).ok_or(abi::Errno::ENOENT)?;
-        process::directory(&fs, &Subject::process(id, &task.process))
+        self.view.check_lookup(&task)?;
+        process::directory(&fs, &Subject::process(id, &task.process), Some(&self.view))
     }
 
     fn list(
@@ -102,7 +115,7 @@ impl DynamicDir for Root {
     ) -> Result<()> {
         let mut full = false;
         if from < FIRST_PROCESS {
-            self.fixed.list(from, &mut |name, ino, kind, cookie| {
+            self.fixed().list(from, &mut |name, ino, kind, cookie| {
                 full = !entry(name, ino, kind, cookie);
                 !full
             })?;
@@ -113,13 +126,16 @@ impl DynamicDir for Root {
             let processes = pid::processes_from(Pid(next), BATCH);
             for process in &processes {
                 let id = process.pid.0;
+                next = id.saturating_add(1);
+                if process.leader().is_some_and(|leader| !self.view.lists(&leader)) {
+                    continue;
+                }
                 let name = format!("{id}");
                 let cookie = FIRST_PROCESS + u64::from(id);
                 full = !entry(name.as_bytes(), process::ino(id, 0), FileType::Directory, cookie);
                 if full {
                     break;
                 }
-                next = id.saturating_add(1);
             }
             if processes.len() < BATCH {
                 break;

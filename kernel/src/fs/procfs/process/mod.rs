@@ -13,7 +13,7 @@ mod memory;
 mod stat;
 mod status;
 
-use super::{bytes, mounts, net, parse_id};
+use super::{bytes, mounts, net, parse_id, view::View};
 use crate::{
     fs::{
         FileType, Inode,
@@ -73,7 +73,7 @@ impl Subject {
 }
 
 /// Whether the current task may look into another, by its file-system ids.
-fn may_inspect(task: &Task) -> bool {
+pub fn may_inspect(task: &Task) -> bool {
     process::may_inspect(task, InspectAs::FileSystemIds)
 }
 
@@ -159,15 +159,19 @@ const ENTRIES: &[Entry] = &[
     process_only("timerslack_ns", 0o666, Text(attributes::timer_slack)),
 ];
 
-/// The directory of a process or thread.
-pub fn directory(fs: &Arc<SyntheticFs>, subject: &Subject) -> Result<Arc<Inode>> {
+/// The directory of a process or thread; a process's is used as the mount's options allow.
+pub fn directory(
+    fs: &Arc<SyntheticFs>,
+    subject: &Subject,
+    view: Option<&Arc<View>>,
+) -> Result<Arc<Inode>> {
     let task = subject.get_task()?;
     let (uid, gid) = owner(&task);
     let attributes = Attributes::root(0o555)
         .owned_by(uid, gid)
         .numbered(directory_ino(subject))
         .links(if subject.thread { 7 } else { 9 });
-    let dir = SubjectDir { fs: Arc::downgrade(fs), subject: subject.clone() };
+    let dir = SubjectDir { fs: Arc::downgrade(fs), subject: subject.clone(), view: view.cloned() };
     Ok(fs.dynamic_dir(attributes, Arc::new(dir)))
 }
 
@@ -179,6 +183,7 @@ fn directory_ino(subject: &Subject) -> u64 {
 struct SubjectDir {
     fs: Weak<SyntheticFs>,
     subject: Subject,
+    view: Option<Arc<View>>,
 }
 
 impl SubjectDir {
@@ -192,7 +197,21 @@ impl SubjectDir {
     }
 }
 
+impl SubjectDir {
+    /// Asks the mount's options about the process. One that is gone is for the files to tell.
+    fn ask(&self, question: fn(&View, &Task) -> Result<()>) -> Result<()> {
+        let Some(view) = self.view.as_ref().filter(|view| view.hides()) else { return Ok(()) };
+        self.subject.get_task().map_or(Ok(()), |task| question(view, &task))
+    }
+}
+
 impl DynamicDir for SubjectDir {
+    fn check_attributes(&self) -> Result<()> {
+        self.ask(View::check_attributes)
+    }
+    fn check_entry(&self) -> Result<()> {
+        self.ask(View::check_entry)
+    }
     fn process(&self) -> Result<Arc<Process>> {
         if self.subject.thread { Err(Errno::EBADF) } else { self.subject.get_process() }
     }
@@ -255,7 +274,7 @@ impl DynamicDir for TaskDir {
         let fs = self.fs.upgrade().ok_or(Errno::ENOENT)?;
         let id = parse_id(name).ok_or(Errno::ENOENT)?;
         let process = self.subject.get_process().map_err(|_| Errno::ENOENT)?;
-        directory(&fs, &Subject::thread(id, &process)).map_err(|_| Errno::ENOENT)
+        directory(&fs, &Subject::thread(id, &process), None).map_err(|_| Errno::ENOENT)
     }
 
     fn list(
