@@ -54,7 +54,22 @@ impl<'a> UserCursor<'a> {
     }
 
     /// Moves `total` bytes stretch by stretch through `copy(done, user address, length) -> copied`.
+    #[inline]
     fn transfer(
+        &mut self,
+        total: usize,
+        mut copy: impl FnMut(usize, UserAddr, usize) -> usize,
+    ) -> Result<usize> {
+        if total > self.len {
+            return self.transfer_stretches(total, copy);
+        }
+        // Nearly always one stretch holds it all.
+        let got = copy(0, self.addr, total);
+        self.advance(got);
+        if got == 0 && total > 0 { Err(Errno::EFAULT) } else { Ok(got) }
+    }
+
+    fn transfer_stretches(
         &mut self,
         total: usize,
         mut copy: impl FnMut(usize, UserAddr, usize) -> usize,
@@ -141,23 +156,7 @@ impl<'a> IoSink<'a> {
     /// Appends zeros.
     pub fn write_zeros(&mut self, len: usize) -> Result<usize> {
         let len = len.min(self.remaining);
-        self.put(
-            len,
-            // Page by page, so that a fault part of the way loses less than a page of progress.
-            |_, addr, n| {
-                let mut done = 0;
-                while done < n {
-                    let at = addr.add(done);
-                    let step = (n - done).min(PAGE_SIZE - at.page_offset());
-                    if user::clear_user(at, step).is_err() {
-                        break;
-                    }
-                    done += step;
-                }
-                done
-            },
-            |buf| buf.fill(0),
-        )
+        self.put(len, |_, addr, n| user::clear_user_partial(addr, n), |buf| buf.fill(0))
     }
 
     fn put(

@@ -33,9 +33,10 @@ pub fn copy_from_user_partial(dst: &mut [u8], src: UserAddr) -> usize {
     dst.len() - uaccess::raw_copy_from_user(dst, src.0)
 }
 
-/// Zeroes user memory.
-pub fn clear_user(dst: UserAddr, len: usize) -> Result<()> {
-    complete(uaccess::raw_clear_user(dst.0, len))
+/// Zeroes what can be zeroed; how many bytes that was.
+#[inline]
+pub fn clear_user_partial(dst: UserAddr, len: usize) -> usize {
+    len - uaccess::raw_clear_user(dst.0, len)
 }
 
 /// Reads one value.
