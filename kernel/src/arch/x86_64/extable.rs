@@ -26,8 +26,8 @@ unsafe extern "C" {
     static __ex_table_end: Entry;
 }
 
-/// Where the instruction at `rip` goes on after a fault, if it may fault. The table has a few dozen
-/// entries, and only faults on user memory that was not there look at it.
+/// Where the instruction at `rip` goes on after a fault, if it may fault. The table has some hundred entries, and only accesses
+/// that are wrong look at it.
 pub(super) fn fix_up(rip: usize) -> Option<usize> {
     let start = &raw const __ex_table_start;
     let end = &raw const __ex_table_end;

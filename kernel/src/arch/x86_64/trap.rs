@@ -56,6 +56,8 @@ pub mod flags {
     pub const INTERRUPT: usize = 1 << 9;
     /// Resume: suppresses one debug exception.
     pub const RESUME: usize = 1 << 16;
+    /// In the kernel: user memory is open (SMAP).
+    pub const USER_ACCESS: usize = 1 << 18;
 }
 
 /// Interrupt vectors of the kernel's own.
@@ -369,7 +371,9 @@ fn handle_page_fault(frame: &mut TrapFrame, error_code: u64) {
         }
         return;
     }
-    let user_copy = address < USER_END && extable::fix_up(frame.rip).is_some();
+    // With SMAP no access but a copy's goes there; without, a wrong one finds no fix-up below.
+    let user_copy =
+        address < USER_END && (!features::smap() || frame.rflags & flags::USER_ACCESS != 0);
     // Where the kernel may not sleep the page cannot be brought in: the copy stops short, and the
     // caller knows to try again outside its section.
     if user_copy && irq::preempt_count() == 0 && frame.rflags & flags::INTERRUPT != 0 {
