@@ -15,6 +15,14 @@ macro_rules! exception_entry {
 }
 pub(super) use exception_entry;
 
+/// The same for several instructions with one fix-up.
+macro_rules! exception_entries {
+    ($($from:literal),+ => $to:literal) => {
+        concat!($($crate::arch::x86_64::extable::exception_entry!($from, $to), "\n"),+)
+    };
+}
+pub(super) use exception_entries;
+
 #[repr(C)]
 struct Entry {
     instruction: usize,

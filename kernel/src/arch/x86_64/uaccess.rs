@@ -12,7 +12,10 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use super::{extable::exception_entry, features, io};
+use super::{
+    extable::{exception_entries, exception_entry},
+    features, io,
+};
 use crate::mm::USER_END;
 
 /// A way to copy: to, from and length; how many bytes it could not copy.
@@ -111,58 +114,43 @@ pub fn raw_clear_user(dst: usize, len: usize) -> usize {
     with_user_access(|| unsafe { clear_words(dst as *mut u8, len) })
 }
 
-/// Saves the `components` of the extended state to user memory (`xsave64`); whether it could. The area is all in the user half.
-pub(super) fn raw_save_extended(area: usize, len: usize, components: u64) -> bool {
-    if !in_user_half(area, len) {
-        return false;
-    }
-    let mut fault: u32 = 0;
-    with_user_access(|| {
-        // SAFETY: the area is in the user half; a fault continues at label 3 with the mark set.
-        unsafe {
-            asm!(
-                "2: xsave64 [{area}]",
-                "jmp 4f",
-                "3: mov {fault:e}, 1",
-                "4:",
-                exception_entry!("2b", "3b"),
-                area = in(reg) area,
-                fault = inout(reg) fault,
-                in("eax") components as u32,
-                in("edx") (components >> 32) as u32,
-                options(nostack),
-            );
-        }
-    });
-    fault == 0
+/// Runs one instruction on user memory; whether it did not fault. The operands are `asm!`'s; their addresses are in the user half,
+/// and the instruction changes nothing of the kernel's.
+macro_rules! user_instruction {
+    ($instruction:literal, $($operand:tt)*) => {{
+        let mut fault: u32 = 0;
+        with_user_access(|| {
+            // SAFETY: the macro's users vouch for the addresses; a fault continues at label 3 with the mark set.
+            unsafe {
+                asm!(
+                    concat!("2: ", $instruction),
+                    "jmp 4f",
+                    "3: mov {fault:e}, 1",
+                    "4:",
+                    exception_entry!("2b", "3b"),
+                    fault = inout(reg) fault,
+                    $($operand)*
+                    options(nostack),
+                );
+            }
+        });
+        fault == 0
+    }};
 }
 
-/// Loads the `components` of the extended state from user memory (`xrstor64`); whether it could: the image may be a bad one. If
-/// not, the registers hold anything.
+/// Saves the `components` of the extended state to user memory (`xsave64`); whether it could. The area is all in the user half.
+pub(super) fn raw_save_extended(area: usize, len: usize, components: u64) -> bool {
+    let (low, high) = (components as u32, (components >> 32) as u32);
+    in_user_half(area, len)
+        && user_instruction!("xsave64 [{area}]", area = in(reg) area, in("eax") low, in("edx") high,)
+}
+
+/// Loads the `components` of the extended state, of which the kernel uses none, from user memory (`xrstor64`); whether it could:
+/// the image may be a bad one. If not, the registers hold anything.
 pub(super) fn raw_load_extended(area: usize, len: usize, components: u64) -> bool {
-    if !in_user_half(area, len) {
-        return false;
-    }
-    let mut fault: u32 = 0;
-    with_user_access(|| {
-        // SAFETY: the area is in the user half; a fault continues at label 3 with the mark set. The kernel itself uses none of
-        // the registers.
-        unsafe {
-            asm!(
-                "2: xrstor64 [{area}]",
-                "jmp 4f",
-                "3: mov {fault:e}, 1",
-                "4:",
-                exception_entry!("2b", "3b"),
-                area = in(reg) area,
-                fault = inout(reg) fault,
-                in("eax") components as u32,
-                in("edx") (components >> 32) as u32,
-                options(nostack, readonly),
-            );
-        }
-    });
-    fault == 0
+    let (low, high) = (components as u32, (components >> 32) as u32);
+    in_user_half(area, len)
+        && user_instruction!("xrstor64 [{area}]", area = in(reg) area, in("eax") low, in("edx") high,)
 }
 
 /// Copies a string of at most `dst.len()` bytes. `Some(n)`: n bytes before the NUL, which was
@@ -188,25 +176,13 @@ pub fn raw_cmpxchg_user_u32(addr: usize, expected: u32, new: u32) -> Option<u32>
         return None;
     }
     let mut old = expected;
-    let mut fault: u32 = 0;
-    with_user_access(|| {
-        // SAFETY: the word is in the user half; a fault continues at label 3 with the mark set.
-        unsafe {
-            asm!(
-                "2: lock cmpxchg [{addr}], {new:e}",
-                "jmp 4f",
-                "3: mov {fault:e}, 1",
-                "4:",
-                exception_entry!("2b", "3b"),
-                addr = in(reg) addr,
-                new = in(reg) new,
-                fault = inout(reg) fault,
-                inout("eax") old,
-                options(nostack),
-            );
-        }
-    });
-    (fault == 0).then_some(old)
+    let done = user_instruction!(
+        "lock cmpxchg [{addr}], {new:e}",
+        addr = in(reg) addr,
+        new = in(reg) new,
+        inout("eax") old,
+    );
+    done.then_some(old)
 }
 
 /// Copies `len` bytes; returns how many it could not. Blocks of 128 bytes are counted by `rcx` alone, which runs up to zero from
@@ -231,14 +207,7 @@ unsafe extern "C" fn copy_words(_dst: *mut u8, _src: *const u8, _len: usize) -> 
         "55: mov [rdi + rcx + \\at + 8], r9",
         "56: mov [rdi + rcx + \\at + 16], r10",
         "57: mov [rdi + rcx + \\at + 24], r11",
-        exception_entry!("50b", "60f"),
-        exception_entry!("51b", "60f"),
-        exception_entry!("52b", "60f"),
-        exception_entry!("53b", "60f"),
-        exception_entry!("54b", "60f"),
-        exception_entry!("55b", "60f"),
-        exception_entry!("56b", "60f"),
-        exception_entry!("57b", "60f"),
+        exception_entries!("50b", "51b", "52b", "53b", "54b", "55b", "56b", "57b" => "60f"),
         ".endr",
         "sub rcx, -128",
         "jnz 10b",
@@ -292,20 +261,10 @@ unsafe extern "C" fn copy_words(_dst: *mut u8, _src: *const u8, _len: usize) -> 
         "jmp 41b",
         "62: add rdx, 8",
         "jmp 41b",
-        exception_entry!("70b", "61b"),
-        exception_entry!("71b", "61b"),
-        exception_entry!("72b", "61b"),
-        exception_entry!("73b", "61b"),
-        exception_entry!("74b", "61b"),
-        exception_entry!("75b", "61b"),
-        exception_entry!("76b", "61b"),
-        exception_entry!("77b", "61b"),
-        exception_entry!("21b", "62b"),
-        exception_entry!("22b", "62b"),
-        exception_entry!("25b", "31b"),
-        exception_entry!("26b", "31b"),
-        exception_entry!("41b", "43b"),
-        exception_entry!("42b", "43b"),
+        exception_entries!("70b", "71b", "72b", "73b", "74b", "75b", "76b", "77b" => "61b"),
+        exception_entries!("21b", "22b" => "62b"),
+        exception_entries!("25b", "26b" => "31b"),
+        exception_entries!("41b", "42b" => "43b"),
     )
 }
 
@@ -355,10 +314,7 @@ unsafe extern "C" fn clear_words(_dst: *mut u8, _len: usize) -> usize {
         "51: mov [rdi + rcx + \\at + 8], rax",
         "52: mov [rdi + rcx + \\at + 16], rax",
         "53: mov [rdi + rcx + \\at + 24], rax",
-        exception_entry!("50b", "60f"),
-        exception_entry!("51b", "60f"),
-        exception_entry!("52b", "60f"),
-        exception_entry!("53b", "60f"),
+        exception_entries!("50b", "51b", "52b", "53b" => "60f"),
         ".endr",
         "sub rcx, -128",
         "jnz 10b",
