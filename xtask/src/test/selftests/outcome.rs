@@ -82,6 +82,7 @@ fn failed_total(output: &str) -> Option<String> {
 pub fn compare(program: &Program, linux: &Outcomes, nos: &Outcomes) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut lost = vec![0; program.gaps.len()];
+    let mut shown = false;
     for command in program.commands() {
         let name = format!("selftests/{command}");
         let expected = linux.get(&command).filter(|outcome| outcome.shows_something());
@@ -89,6 +90,7 @@ pub fn compare(program: &Program, linux: &Outcomes, nos: &Outcomes) -> Vec<Case>
             cases.push(Case::new(name, Verdict::Skipped));
             continue;
         };
+        shown = true;
         let missing = Outcome { failure: Some("did not run".into()), ..Outcome::default() };
         let found = nos.get(&command).unwrap_or(&missing);
         for (case, why) in compare_one(expected, found) {
@@ -104,7 +106,10 @@ pub fn compare(program: &Program, linux: &Outcomes, nos: &Outcomes) -> Vec<Case>
             }
         }
     }
-    cases.extend(program.gaps.iter().zip(lost).map(|(gap, lost)| known_gap(program, gap, lost)));
+    if shown {
+        let gaps = program.gaps.iter().zip(lost);
+        cases.extend(gaps.map(|(gap, lost)| known_gap(program, gap, lost)));
+    }
     cases
 }
 
@@ -210,6 +215,8 @@ mod tests {
         let skipped = outcome(failed(SKIPPED), "");
         let found = compared("a/b\n", skipped.clone(), skipped.clone());
         assert_eq!(found[0].1, Verdict::Skipped);
+        let found = compared("a/b\n\tgap: why\n", skipped.clone(), skipped.clone());
+        assert_eq!(found.len(), 1);
         let found = compared("a/b\n", outcome(Verdict::Passed, ""), skipped);
         assert_eq!(found[0].1, failed("skipped"));
     }
