@@ -7,7 +7,8 @@ use super::{
 use crate::{
     arch::{clock, cpu, irq},
     process::Task,
-    sync::{IrqSpinLock, IrqSpinLockGuard, PerCpu, class, per_cpu},
+    sync::{IrqSpinLock, IrqSpinLockGuard, Once, PerCpu, class, per_cpu},
+    time::{Instant, Timer, TimerCallback},
 };
 use alloc::sync::Arc;
 use core::sync::atomic::{
@@ -16,6 +17,21 @@ use core::sync::atomic::{
 };
 use lists::End;
 use runqueue::{Band, NICE_0_WEIGHT, RunQueue, WAKE_UP_GRANULARITY};
+
+/// How long a task has the CPU before another of its class takes it for having been woken, unless an interrupt woke that: a task
+/// that wakes others again and again would give them the CPU each time.
+const TURN: u64 = 100_000;
+
+/// What a task that was just queued may ask of the running one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Claim {
+    /// It waits until it is picked.
+    None,
+    /// The CPU at the end of the running task's turn, which is then.
+    EndOfTurn(u64),
+    /// The CPU at once.
+    Now,
+}
 
 /// What a CPU runs, as its queue knows it. A copy: the task itself is the CPU's.
 #[derive(Clone, Copy)]
@@ -29,6 +45,10 @@ pub(super) struct Running {
     virtual_time: u64,
     /// When it was last charged, in monotonic nanoseconds.
     since: u64,
+    /// When it got the CPU.
+    began: u64,
+    /// A task that was woken since waits for the end of its turn.
+    contested: bool,
 }
 
 impl Running {
@@ -59,6 +79,8 @@ pub(super) struct CpuQueue {
     /// Whether this CPU has a scheduler.
     pub online: AtomicBool,
     pub switches: AtomicU64,
+    /// Marks the end of the running task's turn when others wait for that.
+    turn: Once<Timer>,
 }
 
 pub(super) static QUEUES: PerCpu<CpuQueue> = per_cpu!(CpuQueue {
@@ -71,20 +93,21 @@ pub(super) static QUEUES: PerCpu<CpuQueue> = per_cpu!(CpuQueue {
     kicked: AtomicBool::new(false),
     online: AtomicBool::new(false),
     switches: AtomicU64::new(0),
+    turn: Once::new(),
 });
 
 impl Queue {
-    /// Takes in a runnable task that is on no queue; this is the queue of `cpu`. Whether it should run at once.
-    pub fn admit(&mut self, cpu: usize, task: Arc<Task>, slept: u64, now: u64) -> bool {
+    /// Takes in a runnable task that is on no queue; this is the queue of `cpu`. What it may ask of the running task.
+    pub fn admit(&mut self, cpu: usize, task: Arc<Task>, slept: u64, now: u64) -> Claim {
         self.advance_clock(now);
         task.sched.cpu.store(cpu, Relaxed);
         self.tasks.place(&task, slept);
         task.sched.queued_at.store(now, Relaxed);
         task.sched.on_queue.store(true, Release);
         QUEUES.on(cpu).runnable.fetch_add(1, Relaxed);
-        let preempts = self.preempts(&task, now);
+        let claim = self.claim_of(&task, now);
         self.tasks.insert(task, End::Back);
-        preempts
+        claim
     }
 
     /// Charges the running task, which is the current one here.
@@ -117,6 +140,8 @@ impl Queue {
             weight: task.sched.weight(),
             virtual_time: task.sched.fair.virtual_time(),
             since: now,
+            began: now,
+            contested: false,
         });
     }
 
@@ -135,9 +160,24 @@ impl Queue {
         self.running.is_some_and(|running| start.wrapping_sub(running.task) < size_of::<Task>())
     }
 
-    /// Whether `task`, just queued here, should take the CPU at once.
-    pub fn preempts(&self, task: &Task, now: u64) -> bool {
-        let Some(running) = &self.running else { return true };
+    fn claim_of(&self, task: &Task, now: u64) -> Claim {
+        let Some(running) = &self.running else { return Claim::Now };
+        if !Self::precedes(task, running, now) {
+            return Claim::None;
+        }
+        let turn_ends = running.began + TURN;
+        let equals = running.band == Band::Fair
+            && task.sched.band() == Band::Fair
+            && running.policy != Policy::Idle;
+        if equals && now < turn_ends && !irq::in_interrupt() {
+            Claim::EndOfTurn(turn_ends)
+        } else {
+            Claim::Now
+        }
+    }
+
+    /// Whether a woken task comes before the running one.
+    fn precedes(task: &Task, running: &Running, now: u64) -> bool {
         match (task.sched.band(), running.band) {
             (Band::RealTime(new), Band::RealTime(old)) => new > old,
             (Band::RealTime(_), Band::Fair) => true,
@@ -153,6 +193,37 @@ impl Queue {
             },
         }
     }
+
+    /// Notes that a task waits for the end of the running one's turn; whether none did before.
+    fn contest(&mut self) -> bool {
+        self.running
+            .as_mut()
+            .is_some_and(|running| !core::mem::replace(&mut running.contested, true))
+    }
+}
+
+/// Takes the CPU from a task whose turn is over.
+struct TurnOver {
+    cpu: usize,
+}
+
+impl TimerCallback for TurnOver {
+    fn expired(&self, now: Instant) -> Option<Instant> {
+        let running = QUEUES.on(self.cpu).queue.lock().running;
+        let contested = running.filter(|running| running.contested)?;
+        let end = contested.began + TURN;
+        if now.0 < end {
+            // Set for an earlier task's turn.
+            return Some(Instant(end));
+        }
+        reschedule_cpu(self.cpu);
+        None
+    }
+}
+
+/// Sets up what `cpu` needs to run tasks, before it does.
+pub(super) fn prepare(cpu: usize) {
+    QUEUES.on(cpu).turn.call_once(|| Timer::new(Arc::new(TurnOver { cpu })));
 }
 
 /// The queue of the CPU that `task` belongs to, locked.
@@ -173,11 +244,19 @@ pub(super) fn lock_queue_of(
 /// `slept`: since when it was off the queues, in nanoseconds.
 pub(super) fn enqueue_on(cpu: usize, task: Arc<Task>, slept: u64) {
     let now = clock::now_ns();
-    let mut queue = QUEUES.on(cpu).queue.lock();
-    let preempts = queue.admit(cpu, task, slept, now);
+    let of_cpu = QUEUES.on(cpu);
+    let mut queue = of_cpu.queue.lock();
+    let claim = queue.admit(cpu, task, slept, now);
+    let first = matches!(claim, Claim::EndOfTurn(_)) && queue.contest();
     drop(queue);
-    if preempts {
-        reschedule_cpu(cpu);
+    match (claim, of_cpu.turn.get()) {
+        (Claim::None, _) => {}
+        (Claim::EndOfTurn(end), Some(timer)) => {
+            if first {
+                timer.arm(Instant(end));
+            }
+        }
+        (Claim::Now | Claim::EndOfTurn(_), _) => reschedule_cpu(cpu),
     }
 }
 

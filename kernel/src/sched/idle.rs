@@ -3,7 +3,10 @@
 //! An idle CPU has no tick and is no concern of RCU. The state begins with interrupts off, just before the CPU halts, and
 //! ends at the entry of the interrupt that wakes it.
 
-use super::{cpu_queue::QUEUES, switch};
+use super::{
+    cpu_queue::{self, QUEUES},
+    switch,
+};
 use crate::{
     arch::{self, clock, cpu, irq},
     process::{Pid, Task},
@@ -59,6 +62,7 @@ pub fn init_this_cpu() {
     let interrupts = irq::save_and_disable();
     rcu::leave_idle();
     irq::restore(interrupts);
+    cpu_queue::prepare(cpu);
     QUEUES.on(cpu).online.store(true, Ordering::Release);
 }
 
