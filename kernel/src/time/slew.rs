@@ -16,7 +16,6 @@ const PERIOD: u64 = 2000;
 /// The rate of a slew, in parts per 2^32.
 const RATE: i64 = (1 << 32) / PERIOD as i64;
 
-const NANOSECONDS: i64 = 1_000_000_000;
 /// A quarter of the offset in a second, at a time constant of zero (`SHIFT_PLL`).
 const LOOP_SHIFT: u32 = 2;
 
@@ -56,7 +55,7 @@ impl Steering {
     fn spend_phase(&mut self) -> bool {
         let part = divided(self.phase, self.phase_shift);
         self.phase -= part;
-        let rate = part / NANOSECONDS;
+        let rate = part / clock::SECOND;
         if rate != self.phase_rate {
             self.phase_rate = rate;
             let left = self.left();
@@ -139,7 +138,7 @@ struct PhaseStep;
 impl TimerCallback for PhaseStep {
     fn expired(&self, now: Instant) -> Option<Instant> {
         let more = STEERING.lock().spend_phase();
-        more.then(|| Instant(now.0.saturating_add(NANOSECONDS.unsigned_abs())))
+        more.then(|| Instant(now.0.saturating_add(clock::SECOND.unsigned_abs())))
     }
 }
 
@@ -153,7 +152,7 @@ pub(super) fn set_phase(nanoseconds: i64) {
         steering.phase != 0 || steering.phase_rate != 0
     };
     if due {
-        let second = NANOSECONDS.unsigned_abs();
+        let second = clock::SECOND.unsigned_abs();
         let now = super::monotonic().0;
         step.arm(Instant(now - now % second + second));
     }

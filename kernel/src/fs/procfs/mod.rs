@@ -5,7 +5,6 @@
 //! - `mounts`: `mounts` and `mountinfo`.
 //! - `sysctl`: `/proc/sys`; `net`: `/proc/net`.
 //! - `bytes`: files that are not text.
-//!
 //! - `view`: what a mount shows, and to whom.
 //!
 //! Every mount is an instance of its own. Nothing is cached but the fixed part of the tree: names of processes

@@ -89,7 +89,7 @@ impl Source {
         std::iter::once(self.tree.join(SELFTESTS)).chain(headers).collect()
     }
 
-    fn library_folders(&self) -> [PathBuf; LIBRARIES.len()] {
+    fn link_folders(&self) -> [PathBuf; LIBRARIES.len()] {
         LIBRARIES.map(|name| self.libraries.join(name).join("usr/lib/x86_64-linux-gnu"))
     }
 }
@@ -166,7 +166,7 @@ fn compile_sources(program: &Program, source: &Source, to: &Path) -> Result<()> 
     for include in source.include_folders() {
         command.arg("-I").arg(include);
     }
-    for library in source.library_folders() {
+    for library in source.link_folders() {
         command.arg("-L").arg(library);
     }
     // Libraries have to come after what needs them.

@@ -195,9 +195,7 @@ impl SubjectDir {
     fn ino(&self, index: u64) -> u64 {
         directory_ino(&self.subject) + index
     }
-}
 
-impl SubjectDir {
     /// Asks the mount's options about the process. One that is gone is for the files to tell.
     fn ask(&self, question: fn(&View, &Task) -> Result<()>) -> Result<()> {
         let Some(view) = self.view.as_ref().filter(|view| view.hides()) else { return Ok(()) };
