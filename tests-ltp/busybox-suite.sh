@@ -1,8 +1,9 @@
 #!/bin/sh
 # Runs busybox's own tests as its `runtest` and its shell's `run-all` do, but each under a time limit, and
-# without making a thousand links first. Usage: busybox-suite.sh SECONDS [APPLET | ash-FOLDER | ash-FOLDER/CASE]…
-limit=$1
-shift
+# without making a thousand links first. Each part is run ROUNDS times, with `lost` only until one of its cases fails.
+# Usage: busybox-suite.sh SECONDS ROUNDS never|lost [APPLET | ash-FOLDER | ash-FOLDER/CASE]…
+limit=$1 rounds=$2 stop=$3
+shift 3
 bindir=/run/nos/busybox
 tsdir=$bindir/testsuite
 links=$bindir/runtest-tempdir-links
@@ -75,9 +76,9 @@ shell_tests() {
 	)
 }
 
-[ $# -gt 0 ] || set -- $(busybox --list) $(cd "$bindir/ash_test" && echo ash-*)
-ln -sf /bin/busybox "$bindir/ash_test/ash"
-for applet; do
+# A part of the suite: the tests of an applet, a folder of the shell's tests or one of them.
+part() {
+	applet=$1
 	# What the tests before left running would only slow these down.
 	kill -9 -1 2>/dev/null
 	case $applet in
@@ -88,7 +89,7 @@ for applet; do
 		esac
 		echo "APPLET: $folder"
 		shell_tests "$folder" "$case"
-		continue
+		return
 	esac
 	for script in "$tsdir/$applet"/*; do
 		[ -f "$script" ] && { echo "APPLET: $applet"; old_style "$applet" "$script"; }
@@ -98,5 +99,17 @@ for applet; do
 		(PATH=$links:$tsdir:$bindir:$PATH; limited "$tsdir/$applet.tests" 2>&1)
 		[ $? -lt 124 ] || echo "TIMEOUT: $applet"
 	fi
+}
+
+[ $# -gt 0 ] || set -- $(busybox --list) $(cd "$bindir/ash_test" && echo ash-*)
+ln -sf /bin/busybox "$bindir/ash_test/ash"
+for each; do
+	round=0
+	while [ $round -lt "$rounds" ]; do
+		part "$each" >"$tsdir/.part.txt"
+		cat "$tsdir/.part.txt"
+		[ "$stop" = lost ] && grep -q '^FAIL: ' "$tsdir/.part.txt" && break
+		round=$((round + 1))
+	done
 done
 echo "APPLET: end"
