@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use xtask::error::{Error, Result};
-use xtask::{paths, test};
+use xtask::{paths, rootfs, test};
 
 use crate::guest::{self, Command, Done, End};
 use crate::machine::System;
@@ -120,7 +120,7 @@ impl Plan {
     }
 
     fn suite(&self, suite: &Suite, progress: &ProgressBar) -> Result<Vec<Row>> {
-        let overlays = packages::overlays(suite.packages);
+        let overlays = overlays(suite);
         let mut rows = Vec::new();
         for pass in self.passes() {
             let cases: Vec<&Case> =
@@ -217,6 +217,15 @@ impl Plan {
             linux,
         }
     }
+}
+
+/// What a suite adds to the root file system.
+fn overlays(suite: &Suite) -> Result<Vec<PathBuf>> {
+    let mut overlays = packages::overlays(suite.packages)?;
+    for recipe in suite.recipes {
+        overlays.push(rootfs::program(recipe)?.root);
+    }
+    Ok(overlays)
 }
 
 /// One boot of one kernel for one suite.

@@ -21,7 +21,7 @@ pub(super) fn suite() -> Suite {
         case("writes, 64 KiB", "--rw=write --bs=64k --ioengine=psync", writes),
         case("random reads, 4 KiB, mapped", "--rw=randread --bs=4k --ioengine=mmap", reads),
     ];
-    Suite { name: "fio", packages: &["fio"], cases }
+    Suite { name: "fio", packages: &["fio"], recipes: &[], cases }
 }
 
 fn reads(ran: &Ran) -> Option<f64> {

@@ -21,7 +21,7 @@ pub(super) fn suite() -> Suite {
     cases.extend(communication());
     cases.extend(network());
     cases.extend(memory_and_files());
-    Suite { name: "lmbench", packages: &["lmbench"], cases }
+    Suite { name: "lmbench", packages: &["lmbench"], recipes: &[], cases }
 }
 
 /// A case that runs `program` with `arguments` after `prepare`.

@@ -22,6 +22,8 @@ pub struct Suite {
     pub name: &'static str,
     /// The Debian packages it comes from.
     pub packages: &'static [&'static str],
+    /// The recipes of the root file system's programs that it needs besides.
+    pub recipes: &'static [&'static str],
     /// What is run.
     pub cases: Vec<Case>,
 }

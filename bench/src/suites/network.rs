@@ -23,7 +23,7 @@ pub(super) fn iperf3() -> Suite {
         case("UDP, 1 stream", "--udp --bandwidth 0"),
         case("UDP, 4 streams", "--udp --bandwidth 0 --parallel 4"),
     ];
-    Suite { name: "iperf3", packages: &["iperf3"], cases }
+    Suite { name: "iperf3", packages: &["iperf3"], recipes: &[], cases }
 }
 
 /// netperf: round trips and streams.
@@ -45,7 +45,7 @@ pub(super) fn netperf() -> Suite {
     for case in &mut cases {
         case.scales = Scales::Yes;
     }
-    Suite { name: "netperf", packages: &["netperf"], cases }
+    Suite { name: "netperf", packages: &["netperf"], recipes: &[], cases }
 }
 
 /// The sum's line, or the only stream's:

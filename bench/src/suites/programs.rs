@@ -2,7 +2,7 @@
 //!
 //! The figure is the time from fork to wait, by the guest's driver, unless the program measures itself.
 
-use super::{Case, Scales, Suite, number_before};
+use super::{Case, Scales, Suite, number_after, number_before};
 use crate::guest::Ran;
 
 const TIME: &str = "/run/bench/driver time";
@@ -14,6 +14,7 @@ pub(super) fn suite() -> Suite {
     cases.extend(interpreters());
     cases.extend(tools());
     cases.extend(databases());
+    cases.push(web_server());
     Suite {
         name: "programs",
         packages: &[
@@ -21,15 +22,17 @@ pub(super) fn suite() -> Suite {
             "dash",
             "git",
             "lua5.4",
+            "nginx",
             "openssl",
             "perl-base",
             "redis-server",
             "redis-tools",
             "sqlite3",
-            "tcc",
+            "wrk",
             "xz-utils",
             "zstd",
         ],
+        recipes: &["sqlite", "tcc"],
         cases,
     }
 }
@@ -58,6 +61,12 @@ fn interpreters() -> Vec<Case> {
         timed("perl", "a loop over a hash", perl, "perl p"),
         timed("dash", "200 commands and substitutions", shell, "dash p").headline(),
         timed("tcc", "compile 2,000 functions", c, "tcc -c p.c"),
+        timed(
+            "tcc",
+            "compile itself",
+            "cp -r /usr/src/tcc .",
+            "tcc -static -DONE_SOURCE -o tcc2 tcc/tcc.c",
+        ),
     ]
 }
 
@@ -97,6 +106,7 @@ fn databases() -> Vec<Case> {
     let mut cases = vec![
         timed("sqlite3", "2,000 inserts, one transaction", inserts, "sqlite3 db '.read sql'"),
         timed("sqlite3", "100 transactions", single, "sqlite3 db '.read sql'").headline(),
+        timed("speedtest1", "size 2", "true", "speedtest1 --size 2 db"),
     ];
     let server =
         "redis-server --port 0 --unixsocket /tmp/bench/s --save '' --daemonize yes >/dev/null";
@@ -122,6 +132,23 @@ fn databases() -> Vec<Case> {
     cases
 }
 
+/// A page of 612 bytes to 10 connections.
+fn web_server() -> Case {
+    let page =
+        "mkdir -p /var/lib/nginx /var/log/nginx html && head -c 612 /dev/zero >html/index.html";
+    let settings = "echo 'events {} http { access_log off; server { listen 127.0.0.1:80; root html; } }' >nginx.conf";
+    let server = "nginx -p . -c nginx.conf -e /dev/null";
+    let client = "wrk --threads 1 --connections 10 --duration 2s http://127.0.0.1/index.html";
+    let mut case = Case::new(
+        "nginx",
+        "wrk, 10 connections",
+        format!("{page} && {settings} && {server} && {client}"),
+    )
+    .rate("request", requests_per_second);
+    case.scales = Scales::Yes;
+    case
+}
+
 /// `elapsed_ns 12345`, from the driver.
 fn elapsed(ran: &Ran) -> Option<f64> {
     ran.output.lines().find_map(|line| line.strip_prefix("elapsed_ns "))?.parse().ok()
@@ -137,6 +164,11 @@ fn kilobytes(ran: &Ran) -> Option<f64> {
 fn requests(ran: &Ran) -> Option<f64> {
     let line = ran.output.split(['\r', '\n']).rfind(|line| line.contains("requests per second"))?;
     number_before(line, "requests per second")
+}
+
+/// `Requests/sec:  12345.67`.
+fn requests_per_second(ran: &Ran) -> Option<f64> {
+    number_after(&ran.output, "Requests/sec:")
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub(super) fn suite() -> Suite {
         case
     };
     let cases = STRESSORS.iter().map(case).collect();
-    Suite { name: "stress-ng", packages: &["stress-ng"], cases }
+    Suite { name: "stress-ng", packages: &["stress-ng"], recipes: &[], cases }
 }
 
 /// The sixth word of the line of figures: operations in a second of real time.
