@@ -277,17 +277,16 @@ fn clone_machine_state(parent: &Task, args: &CloneArgs) -> Result<arch::Thread> 
     if args.stack_pointer != 0 {
         frame.rsp = args.stack_pointer;
     }
-    let fs_base = if args.flags.contains(CloneFlags::SETTLS) {
+    let mut segments = parent.thread.segments();
+    if args.flags.contains(CloneFlags::SETTLS) {
         if args.tls >= crate::mm::USER_END {
             return Err(Errno::EPERM);
         }
-        args.tls
-    } else {
-        parent.thread.fs_base()
-    };
+        segments = segments.with_fs_base(args.tls);
+    }
     let stack = KernelStack::new()?;
     let fpu = FpuState::clone_current()?;
-    Ok(arch::Thread::user(stack, frame, fpu, fs_base, parent.thread.gs_base()))
+    Ok(arch::Thread::user(stack, frame, fpu, segments))
 }
 
 fn new_process(parent: &Arc<Task>, pid: Pid, args: &CloneArgs) -> Arc<Process> {

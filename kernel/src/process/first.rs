@@ -10,7 +10,7 @@ use super::{
     task::{TaskFlags, TaskParts},
 };
 use crate::{
-    arch::{self, TrapFrame, fpu::FpuState},
+    arch::{self, TrapFrame, fpu::FpuState, segments::UserSegments},
     fs,
     ipc::TaskIpc,
     mm::KernelStack,
@@ -44,7 +44,8 @@ pub fn start_first(path: Vec<u8>, argv: &[Vec<u8>], envp: &[Vec<u8>]) -> Result<
         exit_signal: 0,
     });
     let frame = TrapFrame::user(image.entry, image.stack_pointer);
-    let thread = arch::Thread::user(KernelStack::new()?, frame, FpuState::new()?, 0, 0);
+    let thread =
+        arch::Thread::user(KernelStack::new()?, frame, FpuState::new()?, UserSegments::default());
     let reserved = pid::reserve_exact(pid::INIT)?;
     let creator = sched::current();
     let task = Task::new(TaskParts {

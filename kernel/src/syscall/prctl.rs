@@ -154,10 +154,10 @@ fn arch_prctl(args: &[usize; 6]) -> Result<usize> {
     let current = sched::current();
     let base = || if argument < USER_END { Ok(argument) } else { Err(Errno::EPERM) };
     match operation as u32 {
-        SET_GS => current.thread.set_gs_base(base()?),
-        SET_FS => current.thread.set_fs_base(base()?),
-        GET_FS => user::write(UserAddr(argument), &current.thread.fs_base())?,
-        GET_GS => user::write(UserAddr(argument), &current.thread.gs_base())?,
+        SET_GS => current.thread.set_segments(current.thread.segments().with_gs_base(base()?)),
+        SET_FS => current.thread.set_segments(current.thread.segments().with_fs_base(base()?)),
+        GET_FS => user::write(UserAddr(argument), &current.thread.segments().fs_base())?,
+        GET_GS => user::write(UserAddr(argument), &current.thread.segments().gs_base())?,
         // `cpuid` always works and cannot be made to fault.
         GET_CPUID => return Ok(1),
         SET_CPUID => return Err(Errno::ENODEV),

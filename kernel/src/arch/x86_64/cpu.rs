@@ -92,8 +92,10 @@ pub(super) fn install_local(index: usize) {
     block.this.store(address, Ordering::Relaxed);
     block.index.store(index as u32, Ordering::Relaxed);
     // SAFETY: the block is a static; GS is the kernel's alone while this CPU is in the kernel, and
-    // the user's base starts as 0.
+    // the user's base starts as 0. The loader's selectors mean nothing with our descriptors, and loading one after the base
+    // would replace it.
     unsafe {
+        asm!("mov fs, {0:x}", "mov gs, {0:x}", in(reg) 0, options(nomem, nostack, preserves_flags));
         io::wrmsr(io::msr::GS_BASE, address as u64);
         io::wrmsr(io::msr::KERNEL_GS_BASE, 0);
     }

@@ -105,7 +105,7 @@ pub(super) struct TablePointer {
 }
 
 /// Loads this CPU's tables. `cpu::install_local` must have run: loading the selectors keeps the GS
-/// base, as GS itself is not touched.
+/// base, as GS itself is not touched. DS and ES stay without a segment until user mode loads one (see `segments`).
 pub(super) fn init(index: usize) {
     let tables = &TABLES[index];
     let tss = tables.tss.get();
@@ -152,12 +152,13 @@ pub(super) fn init(index: usize) {
             "retfq",
             "2:",
             "mov ss, {data:x}",
-            "mov ds, {data:x}",
-            "mov es, {data:x}",
+            "mov ds, {none:x}",
+            "mov es, {none:x}",
             "ltr {tss:x}",
             pointer = in(reg) &raw const pointer,
             code = const selector::KERNEL_CODE,
             data = in(reg) selector::KERNEL_DATA,
+            none = in(reg) 0,
             tss = in(reg) selector::TSS,
             scratch = out(reg) _,
         );

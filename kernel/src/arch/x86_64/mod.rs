@@ -21,6 +21,7 @@ mod ipi;
 pub mod irq;
 pub mod paging;
 pub mod random;
+pub mod segments;
 pub mod smp;
 mod start;
 pub mod stop;

@@ -11,14 +11,16 @@ use core::{
     cell::UnsafeCell,
     mem::{offset_of, size_of},
     ptr,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use super::{
     cpu::{self, offset},
-    entry, features,
+    entry,
     fpu::FpuState,
-    gdt, io, irq, trap,
+    gdt, irq,
+    segments::{SavedSegments, UserSegments},
+    trap,
     trap::TrapFrame,
 };
 use crate::mm::KernelStack;
@@ -31,8 +33,7 @@ pub struct Thread {
     stack_top: usize,
     /// The stack pointer while the thread is not on a CPU.
     stack_pointer: UnsafeCell<usize>,
-    fs_base: AtomicUsize,
-    gs_base: AtomicUsize,
+    segments: SavedSegments,
     /// None for kernel threads.
     fpu: Option<FpuState>,
     work: AtomicU32,
@@ -75,7 +76,7 @@ impl Thread {
             rbp: 0,
             return_address: kernel_thread_start as *const () as usize,
         };
-        Thread::with_stack(stack, place, frame, None, 0, 0)
+        Thread::with_stack(stack, place, frame, None, UserSegments::default())
     }
 
     /// A user thread that will return to user mode with `frame`.
@@ -83,8 +84,7 @@ impl Thread {
         stack: KernelStack,
         frame: TrapFrame,
         fpu: FpuState,
-        fs_base: usize,
-        gs_base: usize,
+        segments: UserSegments,
     ) -> Thread {
         let registers = stack.top() - size_of::<TrapFrame>();
         // SAFETY: the stack is new, so its top is free memory that nothing else refers to.
@@ -98,7 +98,7 @@ impl Thread {
             rbp: 0,
             return_address: user_thread_start as *const () as usize,
         };
-        Thread::with_stack(stack, registers, switch, Some(fpu), fs_base, gs_base)
+        Thread::with_stack(stack, registers, switch, Some(fpu), segments)
     }
 
     /// The context that this CPU is running on right now (its boot stack), to become its idle task.
@@ -108,8 +108,7 @@ impl Thread {
             _stack: None,
             stack_top: cpu::local().kernel_stack_top.load(Ordering::Relaxed),
             stack_pointer: UnsafeCell::new(0),
-            fs_base: AtomicUsize::new(0),
-            gs_base: AtomicUsize::new(0),
+            segments: SavedSegments::new(UserSegments::default()),
             fpu: None,
             work: AtomicU32::new(0),
             on_cpu: AtomicBool::new(true),
@@ -122,8 +121,7 @@ impl Thread {
         below: usize,
         frame: SwitchFrame,
         fpu: Option<FpuState>,
-        fs_base: usize,
-        gs_base: usize,
+        segments: UserSegments,
     ) -> Thread {
         let at = below - size_of::<SwitchFrame>();
         // SAFETY: the place is inside the new stack, below what was put there before.
@@ -132,8 +130,7 @@ impl Thread {
             stack_top: stack.top(),
             _stack: Some(stack),
             stack_pointer: UnsafeCell::new(at),
-            fs_base: AtomicUsize::new(fs_base),
-            gs_base: AtomicUsize::new(gs_base),
+            segments: SavedSegments::new(segments),
             work: AtomicU32::new(if fpu.is_some() { WorkFlags::FPU_RESTORE.bits() } else { 0 }),
             fpu,
             on_cpu: AtomicBool::new(false),
@@ -141,41 +138,24 @@ impl Thread {
         }
     }
 
-    /// FS base (thread pointer) of the current thread or a stopped one.
-    pub fn fs_base(&self) -> usize {
+    /// The segments of the current thread or a stopped one.
+    pub fn segments(&self) -> UserSegments {
         if self.is_current() {
             irq::preempt_disable();
-            self.save_bases();
+            self.segments.save();
             irq::preempt_enable();
         }
-        self.fs_base.load(Ordering::Relaxed)
+        self.segments.get()
     }
 
-    /// GS base of user mode.
-    pub fn gs_base(&self) -> usize {
-        let _ = self.fs_base();
-        self.gs_base.load(Ordering::Relaxed)
-    }
-
-    /// Sets the FS base of the current thread, at once. The caller has checked that it is a user
-    /// address.
-    pub fn set_fs_base(&self, base: usize) {
-        irq::preempt_disable();
-        self.fs_base.store(base, Ordering::Relaxed);
-        if self.is_current() {
-            write_fs_base(base);
-        }
-        irq::preempt_enable();
-    }
-
-    /// Sets the user GS base of the current thread. As for FS.
-    pub fn set_gs_base(&self, base: usize) {
-        irq::preempt_disable();
-        self.gs_base.store(base, Ordering::Relaxed);
-        if self.is_current() {
-            write_user_gs_base(base);
-        }
-        irq::preempt_enable();
+    /// Sets the segments of the current thread, at once. They come from [`Thread::segments`], with bases that the caller
+    /// has checked to be user addresses.
+    pub fn set_segments(&self, segments: UserSegments) {
+        debug_assert!(self.is_current());
+        let interrupts = irq::save_and_disable();
+        // SAFETY: interrupts are off; only a thread's registers are a source of selectors.
+        unsafe { self.segments.replace(segments) };
+        irq::restore(interrupts);
     }
 
     /// Its user registers, if it is off the CPU: what the kernel was entered with. If it runs meanwhile, they may be a mixture.
@@ -224,39 +204,9 @@ impl Thread {
     fn is_current(&self) -> bool {
         cpu::running_task().is_some_and(|task| ptr::eq(&raw const task.thread, self))
     }
-
-    /// Saves the bases of the current thread: user mode may have changed them.
-    fn save_bases(&self) {
-        if features::fsgsbase() {
-            let fs: usize;
-            // SAFETY: CR4.FSGSBASE is on.
-            unsafe { asm!("rdfsbase {}", out(reg) fs, options(nomem, nostack)) };
-            self.fs_base.store(fs, Ordering::Relaxed);
-            // SAFETY: the register exists on every 64-bit CPU.
-            let gs = unsafe { io::rdmsr(io::msr::KERNEL_GS_BASE) };
-            self.gs_base.store(gs as usize, Ordering::Relaxed);
-        }
-    }
 }
 
-fn write_fs_base(base: usize) {
-    // SAFETY: the kernel does not use FS; the callers pass user addresses, which are canonical.
-    unsafe {
-        if features::fsgsbase() {
-            asm!("wrfsbase {}", in(reg) base, options(nostack));
-        } else {
-            io::wrmsr(io::msr::FS_BASE, base as u64);
-        }
-    }
-}
-
-fn write_user_gs_base(base: usize) {
-    // SAFETY: while in the kernel the user's base is in this register; the callers pass user
-    // addresses, which are canonical.
-    unsafe { io::wrmsr(io::msr::KERNEL_GS_BASE, base as u64) };
-}
-
-/// Switches this CPU from `prev` to `next`: callee-saved registers, stack, `rsp0`, FS and GS bases, FPU ownership. Returns
+/// Switches this CPU from `prev` to `next`: callee-saved registers, stack, `rsp0`, segments, FPU ownership. Returns
 /// when somebody switches back to `prev`, perhaps on another CPU. A thread that never ran first calls
 /// `sched::finish_switch()` (interrupts are off and the preempt count is 1; both end inside), then its entry.
 ///
@@ -279,11 +229,15 @@ pub unsafe fn switch(prev: &Thread, next: &Thread) {
             fpu.switch_out();
             from.work.fetch_or(WorkFlags::FPU_RESTORE.bits(), Ordering::Relaxed);
         }
-        from.save_bases();
+        from.segments.save();
     }
-    if to.fpu.is_some() {
-        write_fs_base(to.fs_base.load(Ordering::Relaxed));
-        write_user_gs_base(to.gs_base.load(Ordering::Relaxed));
+    // SAFETY: interrupts are off; the bases come from user mode or were checked. A kernel thread's selectors are always 0, so
+    // what the CPU has are those that were saved last.
+    unsafe {
+        to.segments.load_selectors(&from.segments);
+        if to.fpu.is_some() {
+            to.segments.load_bases();
+        }
     }
     local.kernel_stack_top.store(to.stack_top, Ordering::Relaxed);
     gdt::set_interrupt_stack(index, to.stack_top);

@@ -2,7 +2,7 @@
 
 use super::{image::Image, privileges::Outcome, resolve::Program};
 use crate::{
-    arch::{self, TrapFrame, fpu::FpuState},
+    arch::{self, TrapFrame, fpu::FpuState, segments::UserSegments},
     fs::permission::{self, Access},
     process::{Process, Task, clone, exit, pid, set_ids, signal::Signal, task::TaskFlags},
 };
@@ -48,8 +48,7 @@ pub fn commit(task: &Arc<Task>, program: Program, image: Image, outcome: Outcome
     set_ids::commit(task, outcome.credentials);
 
     FpuState::reset_current();
-    task.thread.set_fs_base(0);
-    task.thread.set_gs_base(0);
+    task.thread.set_segments(UserSegments::default());
     arch::thread::with_user_frame(|frame| {
         *frame = TrapFrame::user(image.entry, image.stack_pointer);
     });
