@@ -54,6 +54,8 @@ impl Attributes {
 
 /// Makes a file's text.
 pub type Show = Box<dyn Fn(&mut String) -> Result<()> + Send + Sync>;
+/// Finds out at an open what the file will show, or why it may not be opened.
+pub type OpenText = Box<dyn Fn() -> Result<Show> + Send + Sync>;
 /// Takes what was written to a file in one call (at most a page).
 pub type Store = Box<dyn Fn(&[u8]) -> Result<()> + Send + Sync>;
 
@@ -217,6 +219,11 @@ impl SyntheticFs {
     ) -> Arc<Inode> {
         let text = Arc::new(Text { show: Some(Box::new(show)), store: None, strict: false });
         self.inode(FileType::Regular, attributes, |common| Arc::new(TextNode { common, text }))
+    }
+
+    /// A read-only text file about what `open` finds when the file is opened.
+    pub fn text_of_open(self: &Arc<Self>, attributes: Attributes, open: OpenText) -> Arc<Inode> {
+        self.inode(FileType::Regular, attributes, |common| Arc::new(OpenedNode { common, open }))
     }
 
     /// A text file that can be written.
@@ -448,6 +455,28 @@ impl InodeOps for TextNode {
     }
     fn open(&self, _: &Arc<Inode>, _: OpenFlags) -> Result<Arc<dyn FileOps>> {
         let text = self.text.clone();
+        Ok(Arc::new(TextFile { text, shown: Mutex::new(&class::FILE_BUFFER, None) }))
+    }
+    fn as_any(&self) -> &dyn core::any::Any {
+        self
+    }
+}
+
+struct OpenedNode {
+    common: Common,
+    open: OpenText,
+}
+
+impl InodeOps for OpenedNode {
+    fn metadata(&self, inode: &Inode) -> Result<Metadata> {
+        Ok(self.common.metadata(inode, 0))
+    }
+    fn set_attr(&self, _: &Inode, change: &SetAttr) -> Result<()> {
+        self.common.set_attr(change);
+        Ok(())
+    }
+    fn open(&self, _: &Arc<Inode>, _: OpenFlags) -> Result<Arc<dyn FileOps>> {
+        let text = Arc::new(Text { show: Some((self.open)()?), store: None, strict: false });
         Ok(Arc::new(TextFile { text, shown: Mutex::new(&class::FILE_BUFFER, None) }))
     }
     fn as_any(&self) -> &dyn core::any::Any {

@@ -257,7 +257,7 @@ impl AddressSpace {
                 let slot = paging::index(addr, 0);
                 let now = leaf.table().load(slot);
                 if tables::is_mapped(now) && now.addr() == frame.addr() {
-                    leaf.table().store(slot, now.with(PteFlags::WRITE | PteFlags::DIRTY));
+                    leaf.table().store(slot, now.with(WRITTEN));
                 } else if tables::is_mapped(now) {
                     // The object has another page here now: let it be mapped afresh.
                     let old = leaf.table().swap(slot, Entry::NONE);
@@ -297,7 +297,7 @@ impl AddressSpace {
                 && now.has(PteFlags::ANONYMOUS)
                 && source.ref_count() == 2
             {
-                table.store(slot, now.with(PteFlags::WRITE | PteFlags::DIRTY | PteFlags::ACCESSED));
+                table.store(slot, now.with(WRITTEN | PteFlags::ACCESSED));
                 return Ok(());
             }
             source
@@ -333,7 +333,8 @@ impl AddressSpace {
         self.populate_for(range, None)
     }
 
-    /// The same for a certain access (`MADV_POPULATE_READ`, `MADV_POPULATE_WRITE`): `EFAULT` for what a program would get a signal for.
+    /// The same for a certain access (`MADV_POPULATE_READ`, `MADV_POPULATE_WRITE`): `EINVAL` where the mapping does not say that it may be, `EFAULT` for
+    /// what a program would get a signal for.
     pub(super) fn populate_for(
         &self,
         range: core::ops::Range<usize>,
@@ -347,8 +348,12 @@ impl AddressSpace {
             let map = self.read_map();
             let entry = map.vmas.get(addr).ok_or(Errno::ENOMEM)?;
             let access = wanted.unwrap_or_else(|| natural_access(&entry.value));
+            let unreadable = access == Access::Read && !entry.value.flags.contains(VmaFlags::READ);
+            if wanted.is_some() && (unreadable || entry.value.flags.contains(VmaFlags::FOREIGN)) {
+                return Err(Errno::EINVAL);
+            }
             if check_access(&entry.value, access).is_err() {
-                return Err(if wanted.is_some() { Errno::EFAULT } else { Errno::ENOMEM });
+                return Err(if wanted.is_some() { Errno::EINVAL } else { Errno::ENOMEM });
             }
             self.bring_in(entry, addr, access).map_err(|failure| match (failure, wanted) {
                 (Failure::NoPage, Some(_)) => Errno::EFAULT,
@@ -409,18 +414,24 @@ fn check_access(vma: &Vma, access: Access) -> Result<(), Failure> {
     if allowed { Ok(()) } else { Err(Failure::Forbidden) }
 }
 
+/// What a write adds to a page's flags.
+const WRITTEN: PteFlags = PteFlags::WRITE.union(PteFlags::DIRTY).union(PteFlags::SOFT_DIRTY);
+
 /// Flags of a page that is this space's own, and is written now.
 fn own_page(vma: &Vma) -> PteFlags {
-    vma.protection() | PteFlags::WRITE | PteFlags::ANONYMOUS | PteFlags::ACCESSED | PteFlags::DIRTY
+    vma.protection() | WRITTEN | PteFlags::ANONYMOUS | PteFlags::ACCESSED
 }
 
-/// Flags of an object's page. It may be written at once where the object need not know.
+/// Flags of an object's page. It may be written at once where nobody need know.
 fn shared_page(vma: &Vma, object: &Object, write: bool) -> PteFlags {
-    let writable = !vma.is_private()
-        && vma.flags.contains(VmaFlags::WRITE)
-        && (write || !object.source.wants_write_notice());
     let base = vma.protection() | PteFlags::ACCESSED;
-    if writable { base | PteFlags::WRITE | PteFlags::DIRTY } else { base }
+    if write {
+        return base | WRITTEN;
+    }
+    let writable = !vma.is_private()
+        && vma.flags.contains(VmaFlags::WRITE | VmaFlags::SOFT_DIRTY)
+        && !object.source.wants_write_notice();
+    if writable { base | PteFlags::WRITE } else { base }
 }
 
 /// Fills an empty entry; whether it was empty.

@@ -31,10 +31,10 @@ pub mod user;
 pub mod vdso;
 
 pub use address_space::{
-    AddressSpace, Advice, Announced, BarrierKind, Commitment, Copies, Layout, LockMode, MapKind,
-    MapRequest, MappingWatcher, Mappings, MmapFlags, PageSource, Prot, RemapFlags, SharedWriting,
-    VDSO_SIZE, activate_kernel, barrier_everywhere, current_space, max_map_count,
-    set_max_map_count,
+    AddressSpace, Advice, Announced, BarrierKind, Commitment, Copies, FrameNumbers, Layout,
+    LockMode, MapKind, MapRequest, MappingWatcher, Mappings, MmapFlags, PageSource, Prot,
+    References, RemapFlags, SharedWriting, VDSO_SIZE, activate_kernel, barrier_everywhere,
+    current_space, max_map_count, set_max_map_count,
 };
 pub use boot::{RegionUse, init_early};
 pub use frame::Frame;

@@ -46,6 +46,9 @@ bitflags::bitflags! {
         const ANONYMOUS = 1 << 9;
         /// Ours: the frame is not counted (the zero page).
         const UNCOUNTED = 1 << 10;
+        /// Ours: written since the marks were last cleared (`/proc/<pid>/clear_refs`). Set where the kernel sets `DIRTY`; the CPU does not know it, so an
+        /// entry without it has no `WRITE`, unless its whole mapping counts as written.
+        const SOFT_DIRTY = 1 << 11;
         /// No instruction fetch.
         const NO_EXECUTE = 1 << 63;
     }

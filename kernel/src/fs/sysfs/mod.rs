@@ -205,4 +205,6 @@ fn kernel(dir: &Dir<'_>) {
     mm.dir("hugepages");
     let thp = mm.dir("transparent_hugepage");
     thp.line("enabled", || String::from("always madvise [never]"));
+    // What an entry one level up maps.
+    thp.line("hpage_pmd_size", || String::from("2097152"));
 }

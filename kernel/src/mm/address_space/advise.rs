@@ -199,7 +199,7 @@ impl AddressSpace {
                 Advice::Cold | Advice::PageOut if vma.flags.contains(VmaFlags::LOCKED) => {
                     return Err(Errno::EINVAL);
                 }
-                Advice::Cold => self.forget_use(part.clone(), &mut gather),
+                Advice::Cold => self.clear_marks(part.clone(), PteFlags::ACCESSED, &mut gather),
                 // What is read in soon is what faults bring in, and there is no swap to page out to.
                 _ => {}
             }
@@ -208,14 +208,19 @@ impl AddressSpace {
         if hole || at < range.end { Err(Errno::ENOMEM) } else { Ok(()) }
     }
 
-    /// Clears the marks that the CPU sets when it uses a page.
-    fn forget_use(&self, range: Range<usize>, gather: &mut Gather<'_>) {
+    /// Takes flags from the entries of a range.
+    pub(super) fn clear_marks(
+        &self,
+        range: Range<usize>,
+        marks: PteFlags,
+        gather: &mut Gather<'_>,
+    ) {
         // The visit never fails.
         let _ = self.tables.for_each_leaf(range.clone(), |leaf| {
             let _guard = leaf.lock();
             for index in leaf.indices(&range) {
-                if leaf.table().load(index).has(PteFlags::ACCESSED) {
-                    leaf.table().clear_flags(index, PteFlags::ACCESSED);
+                if leaf.table().load(index).flags().intersects(marks) {
+                    leaf.table().clear_flags(index, marks);
                     gather.touch(leaf.addr_of(index));
                 }
             }

@@ -184,6 +184,8 @@ impl AddressSpace {
     fn protect_entries(&self, range: Range<usize>, flags: VmaFlags, gather: &mut Gather<'_>) {
         let rights = PteFlags::PRESENT | PteFlags::WRITE | PteFlags::NO_EXECUTE | PteFlags::GLOBAL;
         let base = protection(flags);
+        // Whether a page's first write may go unseen, as the mapping counts as written.
+        let noticed = flags.contains(VmaFlags::SOFT_DIRTY);
         // The visit never fails.
         let _ = self.tables.for_each_leaf(range.clone(), |leaf| {
             let _guard = leaf.lock();
@@ -194,7 +196,9 @@ impl AddressSpace {
                 }
                 // What may be written at once is; the rest finds out by a fault (copy-on-write, notice to the file).
                 let at_once = entry.has(PteFlags::WRITE)
-                    || entry.has(PteFlags::DIRTY) && is_sole_owner(entry);
+                    || entry.has(PteFlags::DIRTY)
+                        && (noticed || entry.has(PteFlags::SOFT_DIRTY))
+                        && is_sole_owner(entry);
                 let keep = if flags.contains(VmaFlags::WRITE) && at_once {
                     PteFlags::WRITE
                 } else {
@@ -260,6 +264,7 @@ impl AddressSpace {
             | VmaFlags::MAY_WRITE
             | VmaFlags::MAY_EXEC
             | VmaFlags::ACCOUNTED
+            | VmaFlags::SOFT_DIRTY
             | map.lock_future;
         let pages = range.len() / PAGE_SIZE;
         let end = range.end.checked_add(PAGE_SIZE).ok_or(Errno::ENOMEM)?;

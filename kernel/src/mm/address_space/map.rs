@@ -177,9 +177,13 @@ impl Map {
         let Some(below) = self.vmas.before(addr).filter(|entry| entry.end == addr) else { return };
         if below.value.continues_in(addr - below.start, &above.value) {
             let start = below.start;
+            let written = above.value.flags & VmaFlags::SOFT_DIRTY;
             // The file is kept by the part below, so this releases nothing.
             self.vmas.remove(addr);
             self.vmas.set_bounds(start, start..end);
+            if let Some((_, vma)) = self.vmas.find_mut(start) {
+                vma.flags |= written;
+            }
         }
     }
 
@@ -309,6 +313,7 @@ impl AddressSpace {
             | VmaFlags::MAY_READ
             | VmaFlags::MAY_WRITE
             | VmaFlags::MAY_EXEC
+            | VmaFlags::SOFT_DIRTY
             | map.lock_future;
         if flags.contains(MmapFlags::LOCKED) {
             if limit_pages(Resource::MemoryLocked) == 0 && !may_lock_any() {

@@ -13,6 +13,7 @@
 //! | `remote` | access from elsewhere, futex keys |
 //! | `barrier` | `membarrier`, concurrency ids |
 //! | `show` | `/proc/<pid>/maps` and sizes |
+//! | `smaps`, `pagemap` | what `/proc/<pid>` tells of mappings' and of single pages |
 //! | `shmem` | the object behind shared anonymous memory |
 //! | `special` | mappings that the kernel makes by itself: the vDSO |
 //!
@@ -28,10 +29,12 @@ mod fork;
 mod lock;
 mod map;
 mod mappings;
+mod pagemap;
 mod remap;
 mod remote;
 mod shmem;
 mod show;
+mod smaps;
 mod special;
 pub(super) mod tables;
 mod tlb;
@@ -42,6 +45,7 @@ pub use barrier::{Announced, BarrierKind, barrier_everywhere};
 pub use lock::LockMode;
 pub use map::Commitment;
 pub use mappings::{Copies, Mappings};
+pub use pagemap::{FrameNumbers, References};
 pub use remap::RemapFlags;
 pub use remote::current_space;
 pub use special::VDSO_SIZE;

@@ -5,11 +5,12 @@ use super::{
     change::check_range,
     map::{commit, page_align, uncommit},
     max_map_count,
+    tables::is_mapped,
     tlb::Gather,
     vma::{Backing, VmaFlags},
 };
 use crate::{
-    arch::paging::Entry,
+    arch::paging::{self, Entry, PteFlags},
     mm::{PAGE_SIZE, USER_END},
 };
 use abi::{Errno, Result};
@@ -233,7 +234,7 @@ impl AddressSpace {
                 gather.touch(from);
                 let place = self.tables.leaf_or_new(to)?;
                 // The space's lock is held for writing, so the place is empty.
-                place.table().store(crate::arch::paging::index(to, 0), entry);
+                place.table().store(paging::index(to, 0), written(entry));
             }
             Ok(())
         })?;
@@ -241,6 +242,11 @@ impl AddressSpace {
         gather.flush();
         Ok(())
     }
+}
+
+/// A page that was moved counts as written: what watches pages by their addresses has to see that this one is new there.
+fn written(entry: Entry) -> Entry {
+    if is_mapped(entry) { entry.with(PteFlags::SOFT_DIRTY) } else { entry }
 }
 
 impl Map {

@@ -1,7 +1,7 @@
 //! What `/proc/<pid>` shows of an address space.
 
 use super::{
-    AddressSpace,
+    AddressSpace, Map,
     vma::{Backing, Vma, VmaFlags},
 };
 use crate::{fs::File, mm::PAGE_SIZE};
@@ -69,7 +69,7 @@ impl AddressSpace {
     pub fn format_maps(&self, out: &mut String) {
         let stack = self.layout().start_stack;
         let map = self.read_map();
-        let heap = map.brk_start..map.brk;
+        let heap = map.heap();
         for entry in map.vmas.iter() {
             format_line(entry, &heap, stack, out);
         }
@@ -93,6 +93,12 @@ impl AddressSpace {
     }
 }
 
+impl Map {
+    pub(super) fn heap(&self) -> Range<usize> {
+        self.brk_start..self.brk
+    }
+}
+
 fn file_of(entry: &Entry<Vma>) -> Option<&Arc<File>> {
     match &entry.value.backing {
         Backing::Object(object) => object.file.as_ref(),
@@ -100,7 +106,8 @@ fn file_of(entry: &Entry<Vma>) -> Option<&Arc<File>> {
     }
 }
 
-fn format_line(entry: &Entry<Vma>, heap: &Range<usize>, stack: usize, out: &mut String) {
+/// A mapping's line in `maps`.
+pub(super) fn format_line(entry: &Entry<Vma>, heap: &Range<usize>, stack: usize, out: &mut String) {
     let begin = out.len();
     let flags = entry.value.flags;
     let flag = |flag, letter| if flags.contains(flag) { letter } else { '-' };
@@ -128,13 +135,7 @@ fn format_line(entry: &Entry<Vma>, heap: &Range<usize>, stack: usize, out: &mut 
         device.1,
         inode,
     );
-    let name_at = begin + NAME_COLUMN;
-    let mut name = |text: &str| {
-        while out.len() < name_at {
-            out.push(' ');
-        }
-        out.push_str(text);
-    };
+    let mut name = |text: &str| push_name(begin, text, out);
     match &entry.value.backing {
         Backing::Object(object) => match &object.file {
             Some(file) => {
@@ -152,4 +153,12 @@ fn format_line(entry: &Entry<Vma>, heap: &Range<usize>, stack: usize, out: &mut 
         }
     }
     out.push('\n');
+}
+
+/// Puts a name into its column of the line that begins at `begin`.
+pub(super) fn push_name(begin: usize, name: &str, out: &mut String) {
+    while out.len() < begin + NAME_COLUMN {
+        out.push(' ');
+    }
+    out.push_str(name);
 }

@@ -23,7 +23,11 @@ impl AddressSpace {
         let start = map.find_area(hint, VDSO_SIZE, MmapFlags::empty())?;
         let code = start + DATA_SIZE;
         let of = |source, flags| Vma {
-            flags: flags | VmaFlags::READ | VmaFlags::MAY_READ | VmaFlags::SPECIAL,
+            flags: flags
+                | VmaFlags::READ
+                | VmaFlags::MAY_READ
+                | VmaFlags::SPECIAL
+                | VmaFlags::SOFT_DIRTY,
             backing: Backing::Object(Object {
                 source,
                 file: None,

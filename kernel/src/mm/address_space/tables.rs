@@ -128,6 +128,15 @@ pub fn is_sole_owner(entry: Entry) -> bool {
         && page(entry.addr().frame_number()).references().load(Ordering::Acquire) == 1
 }
 
+/// How many entries map what this one does, as far as references tell: an object holds one to each of its pages, and what is on its way through a
+/// pipe has one too.
+///
+/// The caller keeps the entry from being emptied meanwhile.
+pub fn map_count(entry: Entry) -> u32 {
+    let references = page(entry.addr().frame_number()).references().load(Ordering::Relaxed);
+    if entry.has(PteFlags::ANONYMOUS) { references } else { references.saturating_sub(1).max(1) }
+}
+
 impl Tables {
     /// Tables that map nothing in the user half.
     pub fn new() -> Result<Tables> {

@@ -57,6 +57,8 @@ bitflags::bitflags! {
         const SPECIAL = 1 << 21;
         /// Its pages are no memory of the space's (`VM_PFNMAP`).
         const FOREIGN = 1 << 22;
+        /// New since the marks of written pages were last cleared: all of it counts as written (`VM_SOFTDIRTY`).
+        const SOFT_DIRTY = 1 << 23;
     }
 }
 
@@ -137,7 +139,8 @@ impl Vma {
 
     /// Whether the mapping `above`, which starts where this one of `len` bytes ends, goes on with the same: they can be one.
     pub fn continues_in(&self, len: usize, above: &Vma) -> bool {
-        if self.flags != above.flags || self.flags.contains(VmaFlags::SPECIAL) {
+        let differ = self.flags ^ above.flags;
+        if !VmaFlags::SOFT_DIRTY.contains(differ) || self.flags.contains(VmaFlags::SPECIAL) {
             return false;
         }
         match (&self.backing, &above.backing) {

@@ -1,12 +1,19 @@
 //! What concerns a process's address space: its arguments and environment, its mappings, its size.
 
-use super::Subject;
+use super::{Subject, may_inspect};
 use crate::{
-    mm::{AddressSpace, PAGE_SIZE},
+    fs::synthetic::Show,
+    mm::{AddressSpace, PAGE_SIZE, References},
     process::Task,
+    sched,
 };
 use abi::{Errno, Result};
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{
+    boxed::Box,
+    string::String,
+    sync::{Arc, Weak},
+    vec::Vec,
+};
 use core::fmt::Write;
 
 /// The most that `cmdline` and `environ` show: what exec lets a program have, and a page.
@@ -57,12 +64,55 @@ pub fn auxv(subject: &Subject) -> Result<Vec<u8>> {
     Ok(words.iter().flat_map(|word| word.to_ne_bytes()).collect())
 }
 
+/// The address space that a file about it is opened for (`proc_mem_open`): kernel threads and the dead have none. `EACCES`.
+pub fn open_space(subject: &Subject) -> Result<Option<Arc<AddressSpace>>> {
+    let task = subject.get_task()?;
+    let Some(mm) = space(&task) else { return Ok(None) };
+    let mine = sched::current().mm.load().is_some_and(|mine| Arc::ptr_eq(&mine, &mm));
+    if mine || may_inspect(&task) { Ok(Some(mm)) } else { Err(Errno::EACCES) }
+}
+
+/// A text about the space that the process had when the file was opened: empty when that has gone.
+fn about(
+    subject: &Subject,
+    mm: Option<&Arc<AddressSpace>>,
+    format: fn(&AddressSpace, &mut String),
+) -> Show {
+    let subject = subject.clone();
+    let mm = mm.map_or_else(Weak::new, Arc::downgrade);
+    Box::new(move |out| {
+        subject.get_process()?;
+        if let Some(mm) = mm.upgrade() {
+            format(&mm, out);
+        }
+        Ok(())
+    })
+}
+
 /// `maps`.
-pub fn maps(subject: &Subject, out: &mut String) -> Result<()> {
-    if let Some(mm) = space(&*subject.inspect()?) {
-        mm.format_maps(out);
+pub fn maps(subject: &Subject) -> Result<Show> {
+    Ok(about(subject, open_space(subject)?.as_ref(), AddressSpace::format_maps))
+}
+
+/// `smaps`.
+pub fn smaps(subject: &Subject) -> Result<Show> {
+    Ok(about(subject, open_space(subject)?.as_ref(), AddressSpace::format_smaps))
+}
+
+/// `smaps_rollup`.
+pub fn smaps_rollup(subject: &Subject) -> Result<Show> {
+    let mm = open_space(subject)?.ok_or(Errno::ESRCH)?;
+    Ok(about(subject, Some(&mm), AddressSpace::format_smaps_rollup))
+}
+
+/// `clear_refs`: a number that says what to clear.
+pub fn clear_refs(subject: &Subject, bytes: &[u8]) -> Result<()> {
+    let number = core::str::from_utf8(bytes).ok().and_then(|text| text.trim().parse().ok());
+    let what = References::from_number(number.ok_or(Errno::EINVAL)?)?;
+    match space(&*subject.get_task()?) {
+        Some(mm) => mm.clear_references(what),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Pages of the program's own code.

@@ -1,7 +1,7 @@
 //! `/proc/<pid>` and `/proc/<pid>/task/<tid>`.
 //!
 //! - `stat`, `status`: the two summaries that ps and top read.
-//! - `memory`: what concerns the address space.
+//! - `memory`: what concerns the address space; `page_map`: its single pages.
 //! - `files`: descriptors and links to files.
 //! - `map_files`: links to mapped files.
 //! - `attributes`: limits, oom, names and the like.
@@ -10,6 +10,7 @@ mod attributes;
 mod files;
 mod map_files;
 mod memory;
+mod page_map;
 mod stat;
 mod status;
 
@@ -17,7 +18,7 @@ use super::{bytes, mounts, net, parse_id, view::View};
 use crate::{
     fs::{
         FileType, Inode,
-        synthetic::{Attributes, DynamicDir, SyntheticFs},
+        synthetic::{Attributes, DynamicDir, Show, SyntheticFs},
     },
     process::{self, Gid, InspectAs, Pid, Process, Task, Uid, pid},
     sched,
@@ -94,17 +95,21 @@ pub fn ino(id: u32, index: u64) -> u64 {
 
 type ShowText = fn(&Subject, &mut String) -> Result<()>;
 type StoreText = fn(&Subject, &[u8]) -> Result<()>;
+type OpenText = fn(&Subject) -> Result<Show>;
 type MakeBytes = fn(&Subject) -> Result<Vec<u8>>;
 type MakeNode = fn(&Arc<SyntheticFs>, &Subject, Attributes) -> Arc<Inode>;
 
 enum Content {
     Text(ShowText),
+    /// About what is found when it is opened.
+    Opened(OpenText),
     Writable(ShowText, StoreText),
+    WriteOnly(StoreText),
     Bytes(MakeBytes),
     /// Built by its own function, as a directory or a link.
     Node(FileType, MakeNode),
 }
-use Content::{Bytes, Node, Text, Writable};
+use Content::{Bytes, Node, Opened, Text, Writable, WriteOnly};
 
 struct Entry {
     name: &'static str,
@@ -139,10 +144,14 @@ const ENTRIES: &[Entry] = &[
     both("cmdline", 0o444, Bytes(memory::cmdline)),
     both("stat", 0o444, Text(stat::show)),
     both("statm", 0o444, Text(memory::statm)),
-    both("maps", 0o444, Text(memory::maps)),
+    both("maps", 0o444, Opened(memory::maps)),
     both("cwd", 0o777, Node(FileType::Symlink, files::cwd)),
     both("root", 0o777, Node(FileType::Symlink, files::root)),
     both("exe", 0o777, Node(FileType::Symlink, files::exe)),
+    both("clear_refs", 0o200, WriteOnly(memory::clear_refs)),
+    both("smaps", 0o444, Opened(memory::smaps)),
+    both("smaps_rollup", 0o444, Opened(memory::smaps_rollup)),
+    both("pagemap", 0o400, Node(FileType::Regular, page_map::file)),
     both("mounts", 0o444, Text(|s, out| mounts::mounts(&*s.get_task()?, out))),
     both("mountinfo", 0o444, Text(|s, out| mounts::mountinfo(&*s.get_task()?, out))),
     process_only("mountstats", 0o400, Text(|s, out| mounts::mountstats(&*s.inspect()?, out))),
@@ -223,6 +232,10 @@ impl DynamicDir for SubjectDir {
         let subject = self.subject.clone();
         Ok(match entry.content {
             Text(show) => fs.text(attributes, move |out| show(&subject, out)),
+            Opened(open) => fs.text_of_open(attributes, Box::new(move || open(&subject))),
+            WriteOnly(store) => {
+                fs.writable_text(attributes, None, Box::new(move |bytes| store(&subject, bytes)))
+            }
             Writable(show, store) => {
                 let for_store = subject.clone();
                 fs.writable_text(
