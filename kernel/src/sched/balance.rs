@@ -33,10 +33,12 @@ fn steal_above(cpu: usize, above: usize) -> Option<Arc<Task>> {
         // One that is being switched away from is left: its stack is in use.
         task.sched.may_run_on(cpu) && !task.sched.on_cpu().get()
     })?;
-    queue.advance_clock(clock::now_ns());
+    let now = clock::now_ns();
+    queue.advance_clock(now);
     queue.tasks.displace(&stolen);
+    queue.end_wait(&stolen, now);
     from.runnable.fetch_sub(1, Relaxed);
-    stolen.sched.cpu.store(cpu, Relaxed);
+    stolen.sched.move_to(cpu);
     Some(stolen)
 }
 

@@ -65,6 +65,9 @@ pub(super) struct Queue {
     pub running: Option<Running>,
     /// The running task used up its slice: it queues behind its equals.
     pub slice_used: bool,
+    /// Nanoseconds that tasks waited here, and how often one got the CPU.
+    pub waited: u64,
+    pub arrivals: u64,
 }
 
 /// One CPU's.
@@ -86,7 +89,7 @@ pub(super) struct CpuQueue {
 pub(super) static QUEUES: PerCpu<CpuQueue> = per_cpu!(CpuQueue {
     queue: IrqSpinLock::new(
         &class::RUN_QUEUE,
-        Queue { tasks: RunQueue::new(), running: None, slice_used: false },
+        Queue { tasks: RunQueue::new(), running: None, slice_used: false, waited: 0, arrivals: 0 },
     ),
     runnable: AtomicUsize::new(0),
     uninterruptible: AtomicI64::new(0),
@@ -100,7 +103,7 @@ impl Queue {
     /// Takes in a runnable task that is on no queue; this is the queue of `cpu`. What it may ask of the running task.
     pub fn admit(&mut self, cpu: usize, task: Arc<Task>, slept: u64, now: u64) -> Claim {
         self.advance_clock(now);
-        task.sched.cpu.store(cpu, Relaxed);
+        task.sched.move_to(cpu);
         self.tasks.place(&task, slept);
         task.sched.queued_at.store(now, Relaxed);
         task.sched.on_queue.store(true, Release);
@@ -116,6 +119,7 @@ impl Queue {
         let ran = now.saturating_sub(running.since);
         running.since = now;
         bump(&task.sched.runtime, ran);
+        task.sched.charged_at.store(now, Relaxed);
         super::load::charge(task, ran);
         if running.band == Band::Fair {
             task.sched.fair.charge(ran, running.weight);
@@ -143,6 +147,21 @@ impl Queue {
             began: now,
             contested: false,
         });
+    }
+
+    /// A task that waited here gets the CPU.
+    pub fn arrive(&mut self, task: &Task, now: u64) {
+        self.end_wait(task, now);
+        self.arrivals += 1;
+        bump(&task.sched.arrivals, 1);
+        task.sched.charged_at.store(now, Relaxed);
+    }
+
+    /// A task waits here no longer.
+    pub fn end_wait(&mut self, task: &Task, now: u64) {
+        let waited = now.saturating_sub(task.sched.queued_at.load(Relaxed));
+        self.waited += waited;
+        bump(&task.sched.waited, waited);
     }
 
     /// The running task's parameters changed.

@@ -12,6 +12,7 @@
 //! | [`params`] | policy, nice, affinity |
 //! | [`sleep`] | sleeping with a deadline |
 //! | [`load`] | load averages and CPU statistics |
+//! | [`stats`] | what `/proc/schedstat` and its kin show |
 //! | [`kthread`] | kernel threads |
 //!
 //! Locks: a task's wake lock (`TASK_WAKE`: who may wake it or change how it is scheduled), then one run queue (`RUN_QUEUE`). No
@@ -25,6 +26,7 @@ mod kthread;
 mod load;
 mod params;
 mod sleep;
+pub mod stats;
 mod switch;
 mod task;
 mod tick;

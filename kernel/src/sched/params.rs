@@ -165,6 +165,7 @@ pub fn set_affinity(task: &Arc<Task>, mask: CpuMask) -> Result<()> {
     let queued = queue.tasks.remove(task);
     if let Some(queued) = &queued {
         queue.tasks.displace(queued);
+        queue.end_wait(queued, clock::now_ns());
         of_cpu.runnable.fetch_sub(1, Relaxed);
     }
     drop(queue);

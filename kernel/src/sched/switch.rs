@@ -9,6 +9,7 @@ use super::{
     cpu_queue::{QUEUES, enqueue_on},
     idle,
     params::Policy,
+    stats,
     task::{TaskState, bump},
     wake::{self, choose_cpu, set_state},
 };
@@ -110,6 +111,7 @@ fn switch_once(reason: Reason) {
     irq::clear_need_resched();
     time::check_reprogram();
     rcu::note_quiescent();
+    stats::note_call(reason == Reason::Yielded);
     let previous = current::current();
     let now = clock::now_ns();
     let mut after = After::Nothing;
@@ -157,6 +159,9 @@ fn switch_once(reason: Reason) {
     }
     let next = match next {
         Some(next) => {
+            if !previous.is(&next) {
+                queue.arrive(&next, now);
+            }
             queue.set_running(&next, now);
             if next.sched.policy() == Policy::RoundRobin
                 && next.sched.slice_left.load(Ordering::Relaxed) == 0
@@ -167,6 +172,7 @@ fn switch_once(reason: Reason) {
         }
         None => {
             queue.running = None;
+            stats::note_idle();
             idle::idle_task(cpu)
         }
     };

@@ -57,6 +57,14 @@ pub struct TaskSched {
     pub(super) left_at: AtomicU64,
     /// Since when it waits on its queue.
     pub(super) queued_at: AtomicU64,
+    /// Nanoseconds that it waited on queues before it got a CPU, and how often it got one. Changes under its queue's lock, and so
+    /// do the next two.
+    pub(super) waited: AtomicU64,
+    pub(super) arrivals: AtomicU64,
+    /// How often it got to another CPU's queue.
+    pub(super) migrations: AtomicU64,
+    /// Until when it has been charged, in monotonic nanoseconds.
+    pub(super) charged_at: AtomicU64,
     /// When it last woke another task, since it last slept; 0: it has not.
     pub(super) woke_at: AtomicU64,
     /// How sure it is that it sleeps soon after waking another task.
@@ -150,6 +158,10 @@ impl TaskSched {
             involuntary: AtomicU64::new(0),
             left_at: AtomicU64::new(0),
             queued_at: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
+            arrivals: AtomicU64::new(0),
+            migrations: AtomicU64::new(0),
+            charged_at: AtomicU64::new(0),
             woke_at: AtomicU64::new(0),
             hand_over_score: AtomicU8::new(0),
             slice_left: AtomicU32::new(0),
@@ -159,6 +171,13 @@ impl TaskSched {
     /// Its state now.
     pub fn state(&self) -> TaskState {
         TaskState::from_bits(self.state.load(Ordering::Acquire))
+    }
+    /// It comes to the queue of `cpu`, whose lock is held.
+    pub(super) fn move_to(&self, cpu: usize) {
+        if self.cpu.load(Relaxed) != cpu {
+            self.migrations.store(self.migrations.load(Relaxed) + 1, Relaxed);
+            self.cpu.store(cpu, Relaxed);
+        }
     }
     /// The CPU that it runs on or last ran on.
     pub fn cpu(&self) -> usize {

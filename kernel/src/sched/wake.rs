@@ -9,6 +9,7 @@
 
 use super::{
     cpu_queue::{QUEUES, enqueue_on, lock_queue_of},
+    stats,
     task::{TaskSched, TaskState},
 };
 use crate::{
@@ -73,6 +74,7 @@ pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
         let (_, queue) = lock_queue_of(sched);
         if sched.on_queue.load(Ordering::Acquire) {
             sched.state.store(TaskState::Running as u32, Ordering::Release);
+            stats::note_wake(sched.cpu());
             return true;
         }
         drop(queue);
@@ -87,7 +89,9 @@ pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
     sched.state.store(TaskState::Running as u32, Ordering::Release);
     let now = clock::now_ns();
     let slept = now.saturating_sub(sched.left_at.load(Ordering::Relaxed));
-    enqueue_on(place_woken(task, now), task.clone(), slept);
+    let cpu = place_woken(task, now);
+    stats::note_wake(cpu);
+    enqueue_on(cpu, task.clone(), slept);
     true
 }
 
@@ -95,6 +99,7 @@ pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
 pub fn start(task: Arc<Task>) {
     let _waker = task.sched.wake_lock.lock();
     let cpu = place_woken(&task, clock::now_ns());
+    task.sched.cpu.store(cpu, Ordering::Relaxed);
     enqueue_on(cpu, task.clone(), 0);
 }
 

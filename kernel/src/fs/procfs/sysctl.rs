@@ -13,6 +13,7 @@ use crate::{
     params,
     process::{clone, host_name, limits, pid},
     random,
+    sched::stats,
 };
 use abi::{Errno, Result};
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
@@ -66,6 +67,11 @@ const VALUES: &[Value] = &[
     fixed("kernel/randomize_va_space", || {
         String::from(if params::get().no_randomize { "0" } else { "2" })
     }),
+    variable(
+        "kernel/sched_schedstats",
+        || format!("{}", u8::from(stats::events_are_counted())),
+        |bytes| set_number(bytes, 0..=1, |on| stats::count_events(on != 0)),
+    ),
     variable(
         "kernel/threads-max",
         || format!("{}", clone::thread_limit()),

@@ -71,12 +71,11 @@ pub fn limits(subject: &Subject, out: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// `sched`: the lines that have a meaning with this scheduler.
+/// `sched`: the lines that have a meaning with this scheduler, as on Linux; `prio` is Linux's own scale.
 pub fn sched(subject: &Subject, out: &mut String) -> Result<()> {
     let task = subject.get_task()?;
     let (voluntary, involuntary) = task.sched.switches();
-    let (user, system) = task.sched.cpu_times();
-    let run = user + system;
+    let stats = sched::stats::of_task(&task.sched);
     let name = task.name_bytes();
     let title = alloc::format!(
         "{} ({}, #threads: {})",
@@ -85,26 +84,35 @@ pub fn sched(subject: &Subject, out: &mut String) -> Result<()> {
         task.process.signals.thread_count().max(1)
     );
     let _ = writeln!(out, "{title}\n{}", "-".repeat(67));
-    let sum = alloc::format!("{}.{:06}", run / 1_000_000, run % 1_000_000);
-    let _ = writeln!(out, "{:<45}:{sum:>21}", "se.sum_exec_runtime");
+    for (name, time) in [
+        ("se.exec_start", stats.charged_at),
+        ("se.vruntime", stats.virtual_time),
+        ("se.sum_exec_runtime", stats.run),
+    ] {
+        let _ = writeln!(out, "{name:<45}:{:>14}.{:06}", time / 1_000_000, time % 1_000_000);
+    }
+    let before = sched::stats::clock_now();
+    let clock_delta = sched::stats::clock_now() - before;
     for (name, value) in [
+        ("se.nr_migrations", stats.migrations),
         ("nr_switches", voluntary + involuntary),
         ("nr_voluntary_switches", voluntary),
         ("nr_involuntary_switches", involuntary),
+        ("se.load.weight", stats.weight),
         ("policy", u64::from(policy_number(task.sched.policy()))),
         ("prio", u64::try_from(100 + task.sched.shown_priority()).unwrap_or(0)),
+        ("clock-delta", clock_delta),
     ] {
         let _ = writeln!(out, "{name:<45}:{value:>21}");
     }
     Ok(())
 }
 
-/// `schedstat`: time on a CPU, time waiting for one (not measured), slices run.
+/// `schedstat`: nanoseconds on a CPU and waiting for one, and how often it got one.
 pub fn schedstat(subject: &Subject, out: &mut String) -> Result<()> {
     let task = subject.get_task()?;
-    let (user, system) = task.sched.cpu_times();
-    let (voluntary, involuntary) = task.sched.switches();
-    let _ = writeln!(out, "{} 0 {}", user + system, voluntary + involuntary);
+    let stats = sched::stats::of_task(&task.sched);
+    let _ = writeln!(out, "{} {} {}", stats.run, stats.waited, stats.arrivals);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `cpuinfo`, `stat`, `loadavg`, `uptime`, `interrupts`.
+//! `cpuinfo`, `stat`, `schedstat`, `loadavg`, `uptime`, `interrupts`.
 
 use crate::{
     arch::{self, cpu},
@@ -32,6 +32,27 @@ fn stat_line(name: &str, times: CpuTimes, out: &mut String) {
         system / TICK,
         idle / TICK,
     );
+}
+
+/// `schedstat`: what Linux's version 16 says of CPUs. There are no domains.
+pub fn schedstat(out: &mut String) -> Result<()> {
+    let _ = writeln!(out, "version 16\ntimestamp {}", time::monotonic().0 / sched::TICK);
+    for index in 0..cpu::online_count() {
+        let stats = sched::stats::of_cpu(index);
+        let _ = writeln!(
+            out,
+            "cpu{index} {} 0 {} {} {} {} {} {} {}",
+            stats.yields,
+            stats.calls,
+            stats.idles,
+            stats.wakes,
+            stats.local_wakes,
+            stats.run,
+            stats.waited,
+            stats.arrivals,
+        );
+    }
+    Ok(())
 }
 
 /// `stat`.

@@ -1,7 +1,7 @@
 //! The files at the top of `/proc` that are about the whole system.
 //!
 //! - `memory`: `meminfo`, `vmstat`, `buddyinfo`, `swaps`.
-//! - `cpu`: `cpuinfo`, `stat`, `loadavg`, `uptime`, `interrupts`, `softirqs`.
+//! - `cpu`: `cpuinfo`, `stat`, `schedstat`, `loadavg`, `uptime`, `interrupts`, `softirqs`.
 //! - `kernel`: `version`, `cmdline`, `filesystems`, `devices`, and what describes devices there are none of.
 
 mod cpu;
@@ -35,6 +35,7 @@ const TEXTS: &[(&str, u16, Show)] = &[
     ("meminfo", 0o444, memory::meminfo),
     ("modules", 0o444, kernel::modules),
     ("partitions", 0o444, kernel::partitions),
+    ("schedstat", 0o444, cpu::schedstat),
     ("stat", 0o444, cpu::stat),
     ("swaps", 0o444, memory::swaps),
     ("uptime", 0o444, cpu::uptime),
