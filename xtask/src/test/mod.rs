@@ -19,6 +19,9 @@ mod selftests;
 mod smoke;
 mod tap;
 
+use std::{panic, thread};
+
+use crate::build::{self, Profile};
 use crate::error::Result;
 use crate::vm::{Kernel, Options};
 use results::Report;
@@ -72,7 +75,7 @@ pub struct Arguments {
 
 /// Runs the stages; the status is 1 if a case failed.
 pub fn run(arguments: &Arguments) -> Result<i32> {
-    let mut report = Report::default();
+    let mut report = Report::new();
     let base = Options {
         smp: arguments.smp,
         debug: arguments.debug,
@@ -82,14 +85,10 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
         ..Options::for_command(Kernel::Nos, &[])
     };
     let wanted = |stage| arguments.stage.is_none_or(|only| only == stage);
-    if wanted(Stage::Check) {
-        report.stage("format and lint", host::check()?);
-    }
-    if wanted(Stage::Host) {
-        report.stage("host tests", host::unit()?);
-    }
-    if wanted(Stage::Loom) {
-        report.stage("loom models", host::loom()?);
+    if arguments.stage.is_none() && !arguments.no_build {
+        host_stages_and_build(arguments.debug, &mut report)?;
+    } else {
+        host_stages(wanted, &mut report)?;
     }
     if wanted(Stage::Guest) {
         for kernel in [Kernel::Linux, Kernel::Nos] {
@@ -128,9 +127,31 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     Ok(i32::from(!report.is_clean()))
 }
 
+fn host_stages(wanted: impl Fn(Stage) -> bool, report: &mut Report) -> Result<()> {
+    if wanted(Stage::Check) {
+        report.stage("format and lint", host::check()?);
+    }
+    if wanted(Stage::Host) {
+        report.stage("host tests", host::unit()?);
+    }
+    if wanted(Stage::Loom) {
+        report.stage("loom models", host::loom()?);
+    }
+    Ok(())
+}
+
+/// The stages that need no machine, and beside them the kernel for those that follow: most of its build is one thread's.
+fn host_stages_and_build(debug: bool, report: &mut Report) -> Result<()> {
+    thread::scope(|scope| {
+        let build = scope.spawn(|| build::build(Profile::from_debug_switch(debug)));
+        host_stages(|_| true, report)?;
+        build.join().unwrap_or_else(|panic| panic::resume_unwind(panic)).map(drop)
+    })
+}
+
 /// Format and lint alone.
 pub fn check() -> Result<i32> {
-    let mut report = Report::default();
+    let mut report = Report::new();
     report.stage("format and lint", host::check()?);
     println!("{report}");
     Ok(i32::from(!report.is_clean()))

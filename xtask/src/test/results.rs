@@ -1,6 +1,7 @@
 //! What a test case came to, and the sum over everything.
 
 use std::fmt;
+use std::time::Instant;
 
 /// How one case ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,19 +35,26 @@ impl Case {
 }
 
 /// The cases of all stages so far; prints failures as they come in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Report {
     passed: usize,
     skipped: usize,
     gaps: usize,
     failed: Vec<String>,
+    /// When the stage began that comes next.
+    stage_began: Instant,
 }
 
 /// The lines of a failed case's output that are shown.
 const SHOWN_LINES: usize = 30;
 
 impl Report {
-    /// Takes in the cases of one stage and prints its sum.
+    /// Of nothing yet; the first stage begins.
+    pub fn new() -> Self {
+        Self { passed: 0, skipped: 0, gaps: 0, failed: Vec::new(), stage_began: Instant::now() }
+    }
+
+    /// Takes in the cases of the stage that has just ended, prints its sum and how long it took; the next one begins.
     pub fn stage(&mut self, name: &str, cases: Vec<Case>) {
         let (passed, skipped, failed) = (self.passed, self.skipped, self.failed.len());
         let gaps = self.gaps;
@@ -74,9 +82,11 @@ impl Report {
             self.skipped - skipped
         );
         match self.gaps - gaps {
-            0 => println!(),
-            gaps => println!(", {gaps} known gaps"),
+            0 => {}
+            gaps => print!(", {gaps} known gaps"),
         }
+        println!("; {} s", self.stage_began.elapsed().as_secs());
+        self.stage_began = Instant::now();
     }
 
     /// Whether no case failed.
@@ -104,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_last_line_counts_everything() {
-        let mut report = Report::default();
+        let mut report = Report::new();
         report.stage("a", vec![Case::new("a/1", Verdict::Passed)]);
         report.stage("b", vec![Case::new("b/1", Verdict::Failed("no".into()))]);
         assert_eq!(report.to_string().lines().last(), Some("1 passed, 1 failed"));
