@@ -374,8 +374,13 @@ impl AddressSpace {
                     .is_some_and(|entry| check_access(&entry.value, access).is_ok());
                 if allowed && let Some(leaf) = self.page_tables().leaf(addr) {
                     let _guard = leaf.lock();
-                    let pte = leaf.table().load(paging::index(addr, 0));
+                    let slot = paging::index(addr, 0);
+                    let pte = leaf.table().load(slot);
                     if access != Access::Write || pte.has(PteFlags::WRITE) {
+                        if access == Access::Write && !pte.has(WRITTEN) {
+                            // What the CPU would do; the caller writes past the tables.
+                            leaf.table().set_flags(slot, WRITTEN);
+                        }
                         // SAFETY: the table's lock is held.
                         if let Some(frame) = unsafe { tables::clone_frame(pte) } {
                             return Ok(frame);

@@ -3,7 +3,7 @@
 //! User allocations ([`obtain`]) never touch the reserve. The kernel's own ([`retry_kernel`]) may use it up, but they too let caches shrink
 //! first when they may sleep.
 
-use super::{heap, kernel_stack, node, node::Purpose, oom};
+use super::{address_space::lazy_free, heap, kernel_stack, node, node::Purpose, oom};
 use crate::{
     arch::{cpu, irq},
     process::signal,
@@ -60,7 +60,7 @@ fn shrink_caches(target: usize) -> Option<usize> {
     if SHRINKING.swap(true, Ordering::Acquire) {
         return None;
     }
-    let mut freed = 0;
+    let mut freed = lazy_free::shrink(target);
     for shrinker in shrinkers() {
         if freed < target {
             freed += shrinker.shrink(target - freed);

@@ -59,6 +59,8 @@ classes! {
     INODE_DATA = 40 nests;
     /// The map of an address space.
     ADDRESS_SPACE = 50 nests;
+    /// The address spaces with pages that may go: held while pages are taken from one of them, whose map is only tried for.
+    LAZY_FREE = 51;
     /// A page or page-table page.
     PAGE = 60 nests;
     /// The table of one kind of IPC objects, while one is made or removed: a detach removes a segment under `ADDRESS_SPACE`.

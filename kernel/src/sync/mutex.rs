@@ -84,6 +84,10 @@ impl<T: ?Sized> Mutex<T> {
         }
         Ok(self.guard())
     }
+    /// Takes it if nobody has it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.try_acquire().then(|| self.guard())
+    }
     /// The value, when nobody else can reach it.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()

@@ -91,6 +91,13 @@ impl<T: ?Sized> RwLock<T> {
         lock_order::acquired(self.class, Holder::Task);
         Ok(RwLockWriteGuard(self, PhantomData))
     }
+    /// Takes it for reading if nobody has it for writing or waits for it.
+    pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
+        self.try_acquire(WaiterKind::Shared).then(|| {
+            lock_order::acquired(self.class, Holder::Task);
+            RwLockReadGuard(self, PhantomData)
+        })
+    }
     /// The value, when nobody else can reach it.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()

@@ -149,6 +149,11 @@ impl Table {
             .map(drop)
             .map_err(Entry)
     }
+    /// Adds flags, and loses no bit that the CPU sets meanwhile.
+    #[inline]
+    pub fn set_flags(&self, index: usize, flags: PteFlags) {
+        self.0[index].fetch_or(flags.bits(), Ordering::AcqRel);
+    }
     /// Takes flags away, and no bit that the CPU sets meanwhile.
     #[inline]
     pub fn clear_flags(&self, index: usize, flags: PteFlags) {

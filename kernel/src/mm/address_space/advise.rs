@@ -59,6 +59,8 @@ pub enum Advice {
     PopulateRead = 22,
     /// Bring in for writing.
     PopulateWrite = 23,
+    /// As `DontNeed`, of locked memory too.
+    DontNeedLocked = 24,
 }
 
 impl Advice {
@@ -86,6 +88,7 @@ impl Advice {
             PageOut,
             PopulateRead,
             PopulateWrite,
+            DontNeedLocked,
         ]
         .into_iter()
         .find(|&advice| advice as i32 == number)
@@ -132,7 +135,13 @@ impl AddressSpace {
             Advice::PopulateWrite => self.populate_for(range, Some(Access::Write)),
             _ => match advice.flag_change() {
                 Some((set, clear)) => self.advise_flags(range, advice, set, clear),
-                None => self.advise_pages(range, advice),
+                None => {
+                    let result = self.advise_pages(range, advice);
+                    if advice == Advice::Free {
+                        self.may_be_freed_lazily();
+                    }
+                    result
+                }
             },
         }
     }
@@ -185,16 +194,21 @@ impl AddressSpace {
             let part = entry.start.max(range.start)..entry.end.min(range.end);
             let vma = &entry.value;
             match advice {
-                Advice::DontNeed if vma.flags.intersects(VmaFlags::LOCKED | VmaFlags::FOREIGN) => {
+                Advice::DontNeed | Advice::Free
+                    if vma.flags.intersects(VmaFlags::LOCKED | VmaFlags::FOREIGN) =>
+                {
                     return Err(Errno::EINVAL);
                 }
-                Advice::DontNeed => self.zap(part.clone(), &mut gather),
+                Advice::DontNeedLocked if vma.flags.contains(VmaFlags::FOREIGN) => {
+                    return Err(Errno::EINVAL);
+                }
+                Advice::DontNeed | Advice::DontNeedLocked => self.zap(part.clone(), &mut gather),
                 Advice::Free => {
                     if !matches!(vma.backing, Backing::Anonymous) {
                         return Err(Errno::EINVAL);
                     }
-                    // There is no telling later whether the page was written since, so it goes now, as it may.
-                    self.zap(part.clone(), &mut gather);
+                    let marks = PteFlags::DIRTY | PteFlags::ACCESSED;
+                    self.clear_marks(part.clone(), marks, &mut gather);
                 }
                 Advice::Cold | Advice::PageOut if vma.flags.contains(VmaFlags::LOCKED) => {
                     return Err(Errno::EINVAL);

@@ -80,6 +80,7 @@ impl AddressSpace {
         gather: &mut Gather<'_>,
     ) -> Result<()> {
         let zero_pages_too = matches!(vma.backing, Backing::Anonymous);
+        let kept = PteFlags::DIRTY;
         let mut copied = 0;
         let result = self.tables.for_each_leaf(range.clone(), |leaf| {
             let mut target = None;
@@ -103,7 +104,8 @@ impl AddressSpace {
                     frame.into_counted();
                     copied += 1;
                 }
-                target.table().store(index, entry.without(PteFlags::WRITE));
+                // The child keeps what the parent was advised to give up.
+                target.table().store(index, entry.without(PteFlags::WRITE).with(kept));
             }
             Ok(())
         });

@@ -8,6 +8,7 @@
 //! | `map`, `change`, `remap` | `mmap`; `munmap`, `mprotect`, `brk`; `mremap` |
 //! | `detach` | `shmdt` |
 //! | `advise`, `lock` | `madvise`, `msync`, `mincore`; the `mlock` family |
+//! | `lazy_free` | pages that were advised to be free (`MADV_FREE`) |
 //! | `mappings` | who maps an object |
 //! | `fork` | the copy-on-write copy |
 //! | `remote` | access from elsewhere, futex keys |
@@ -26,6 +27,7 @@ mod barrier;
 mod change;
 mod detach;
 mod fork;
+pub(super) mod lazy_free;
 mod lock;
 mod map;
 mod mappings;
@@ -65,7 +67,7 @@ use alloc::{
 };
 use core::{
     ops::Range,
-    sync::atomic::{AtomicIsize, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicIsize, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 use tables::Tables;
 use vma::{Backing, Vma, VmaFlags};
@@ -217,6 +219,8 @@ pub struct AddressSpace {
     announced: AtomicU32,
     /// The concurrency ids that running threads have, one bit each (`rseq(2)`).
     concurrency_ids: AtomicU64,
+    /// What there is for [`lazy_free`] to do.
+    lazy_free: AtomicU8,
     /// Itself, for objects to find it by.
     this: Once<Weak<AddressSpace>>,
 }
@@ -300,6 +304,7 @@ impl AddressSpace {
             layout: SpinLock::new(&class::PAGE, Layout::default()),
             announced: AtomicU32::new(0),
             concurrency_ids: AtomicU64::new(0),
+            lazy_free: AtomicU8::new(lazy_free::NEVER),
             this: Once::new(),
         })
     }
@@ -428,6 +433,8 @@ fn leave(old: *mut AddressSpace, cpu: usize) {
 impl Drop for AddressSpace {
     /// Frees everything. Where it may sleep: CPUs that still have the tables loaded are made to leave them.
     fn drop(&mut self) {
+        // First: until then pages may be taken from it.
+        self.forget_lazily_freed();
         let this = core::ptr::from_mut(self);
         let go = || {
             let state = irq::save_and_disable();

@@ -2,6 +2,7 @@
 
 use super::{
     AddressSpace,
+    lazy_free::is_free_to_go,
     show::{format_line, push_name},
     tables::{is_counted, map_count},
     vma::{Backing, Vma, VmaFlags},
@@ -38,6 +39,7 @@ struct Sums {
     private_dirty: u64,
     referenced: u64,
     anonymous: u64,
+    lazy_free: u64,
     // From here on in parts of a byte.
     share: u64,
     share_dirty: u64,
@@ -71,6 +73,9 @@ impl Sums {
             Kind::Anonymous => {
                 self.anonymous += SIZE;
                 self.share_anonymous += share;
+                if is_free_to_go(entry) {
+                    self.lazy_free += SIZE;
+                }
             }
             Kind::Shmem => self.share_shmem += share,
             Kind::File => self.share_file += share,
@@ -102,7 +107,7 @@ impl Sums {
             ("Referenced", self.referenced),
             ("Anonymous", self.anonymous),
             ("KSM", 0),
-            ("LazyFree", 0),
+            ("LazyFree", self.lazy_free),
             ("AnonHugePages", 0),
             ("ShmemPmdMapped", 0),
             ("FilePmdMapped", 0),
