@@ -43,30 +43,36 @@ pub fn count_events(on: bool) {
     ENABLED.store(on, Relaxed);
 }
 
-fn count(counter: fn(&Events) -> &AtomicU64) {
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    /// The scheduler is called, by a yield or else.
+    Call { yields: bool },
+    /// This CPU goes to its idle task.
+    Idle,
+    /// A task was woken from here, to run on this CPU.
+    Wake { cpu: usize },
+}
+
+/// Something happened here. Interrupts are off.
+#[inline]
+pub(super) fn note(event: Event) {
     if events_are_counted() {
-        bump(counter(EVENTS.here_unguarded()), 1);
+        count(event);
     }
 }
 
-/// The scheduler is called here, for a yield perhaps. Interrupts are off, as in the others.
-pub(super) fn note_call(yields: bool) {
-    count(|events| &events.calls);
-    if yields {
-        count(|events| &events.yields);
-    }
-}
-
-/// This CPU goes to its idle task.
-pub(super) fn note_idle() {
-    count(|events| &events.idles);
-}
-
-/// A task was woken from here, to run on `cpu`.
-pub(super) fn note_wake(cpu: usize) {
-    count(|events| &events.wakes);
-    if cpu == cpu::id() {
-        count(|events| &events.local_wakes);
+#[cold]
+fn count(event: Event) {
+    let events = EVENTS.here_unguarded();
+    let (first, second) = match event {
+        Event::Call { yields } => (&events.calls, yields.then_some(&events.yields)),
+        Event::Idle => (&events.idles, None),
+        Event::Wake { cpu } => (&events.wakes, (cpu == cpu::id()).then_some(&events.local_wakes)),
+    };
+    bump(first, 1);
+    if let Some(second) = second {
+        bump(second, 1);
     }
 }
 

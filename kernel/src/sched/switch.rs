@@ -9,7 +9,7 @@ use super::{
     cpu_queue::{QUEUES, enqueue_on},
     idle,
     params::Policy,
-    stats,
+    stats::{self, Event},
     task::{TaskState, bump},
     wake::{self, choose_cpu, set_state},
 };
@@ -111,7 +111,7 @@ fn switch_once(reason: Reason) {
     irq::clear_need_resched();
     time::check_reprogram();
     rcu::note_quiescent();
-    stats::note_call(reason == Reason::Yielded);
+    stats::note(Event::Call { yields: reason == Reason::Yielded });
     let previous = current::current();
     let now = clock::now_ns();
     let mut after = After::Nothing;
@@ -172,7 +172,7 @@ fn switch_once(reason: Reason) {
         }
         None => {
             queue.running = None;
-            stats::note_idle();
+            stats::note(Event::Idle);
             idle::idle_task(cpu)
         }
     };

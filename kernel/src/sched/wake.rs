@@ -9,7 +9,7 @@
 
 use super::{
     cpu_queue::{QUEUES, enqueue_on, lock_queue_of},
-    stats,
+    stats::{self, Event},
     task::{TaskSched, TaskState},
 };
 use crate::{
@@ -74,7 +74,7 @@ pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
         let (_, queue) = lock_queue_of(sched);
         if sched.on_queue.load(Ordering::Acquire) {
             sched.state.store(TaskState::Running as u32, Ordering::Release);
-            stats::note_wake(sched.cpu());
+            stats::note(Event::Wake { cpu: sched.cpu() });
             return true;
         }
         drop(queue);
@@ -90,7 +90,7 @@ pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
     let now = clock::now_ns();
     let slept = now.saturating_sub(sched.left_at.load(Ordering::Relaxed));
     let cpu = place_woken(task, now);
-    stats::note_wake(cpu);
+    stats::note(Event::Wake { cpu });
     enqueue_on(cpu, task.clone(), slept);
     true
 }

@@ -3,13 +3,16 @@
 
 /// What kind of lock this is.
 #[derive(Debug)]
-#[cfg_attr(not(debug_assertions), expect(dead_code, reason = "for the lock order checker"))]
 pub struct LockClass {
     /// Name in `/proc/lock_stat` and in reports.
     pub name: &'static str,
+    /// Place in [`ALL`].
+    pub index: usize,
     /// Place in the order; lower is outer.
+    #[cfg_attr(not(debug_assertions), expect(dead_code, reason = "for the lock order checker"))]
     pub rank: u16,
     /// Whether two locks of this class may be held together, in an order that the class's text gives.
+    #[cfg_attr(not(debug_assertions), expect(dead_code, reason = "for the lock order checker"))]
     pub nests: bool,
 }
 
@@ -18,10 +21,18 @@ macro_rules! classes {
         $(#[$doc])*
         pub static $name: LockClass = LockClass {
             name: stringify!($name),
+            index: Index::$name as usize,
             rank: $rank,
             nests: classes!(@nests $($nests)?),
         };
-    )*};
+    )*
+        /// Numbers the classes.
+        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "the names of the statics")]
+        enum Index { $($name,)* }
+
+        /// All classes, each at its index.
+        pub static ALL: [&LockClass; [$(Index::$name as usize),*].len()] = [$(&$name),*];
+    };
     (@nests) => { false };
     (@nests nests) => { true };
 }
@@ -31,6 +42,8 @@ classes! {
     FILE_POSITION = 2;
     /// The text of an open generated file, held around its generator.
     FILE_BUFFER = 3;
+    /// The kernel's own code, while it is rewritten.
+    CODE = 4;
     /// Creation and exit of tasks: parent/child links, groups, sessions.
     PROCESS_TREE = 5;
     /// What a process's relatives know of it; taken under `PROCESS_TREE`, one at a time.

@@ -7,6 +7,7 @@ pub mod class;
 mod collections;
 pub mod current;
 pub mod lock_order;
+pub mod lock_stat;
 mod mutex;
 mod per_cpu;
 pub mod poll;

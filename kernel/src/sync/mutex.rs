@@ -8,6 +8,7 @@
 use super::{
     LockClass, PreemptGuard, SpinLock, class, current,
     lock_order::{self, Holder},
+    lock_stat::{self, Access},
     wait_queue::interrupted,
     waiters::{Waiter, WaiterKind, Waiters},
 };
@@ -72,7 +73,7 @@ impl<T: ?Sized> Mutex<T> {
         lock_order::check(self.class, Holder::Task);
         if !self.try_acquire() {
             // No signal ends an uninterruptible wait.
-            let _ = self.acquire_contended(TaskState::Uninterruptible);
+            let _ = self.wait_for(TaskState::Uninterruptible);
         }
         self.guard()
     }
@@ -80,7 +81,7 @@ impl<T: ?Sized> Mutex<T> {
     pub fn lock_interruptible(&self) -> Result<MutexGuard<'_, T>> {
         lock_order::check(self.class, Holder::Task);
         if !self.try_acquire() {
-            self.acquire_contended(TaskState::Interruptible)?;
+            self.wait_for(TaskState::Interruptible)?;
         }
         Ok(self.guard())
     }
@@ -96,6 +97,7 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     fn guard(&self) -> MutexGuard<'_, T> {
         lock_order::acquired(self.class, Holder::Task);
+        lock_stat::acquired(&self.class, Access::Exclusive);
         MutexGuard(self, PhantomData)
     }
 
@@ -152,6 +154,13 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     #[cold]
+    fn wait_for(&self, state: TaskState) -> Result<()> {
+        let wait = lock_stat::begin_wait();
+        self.acquire_contended(state)?;
+        lock_stat::end_wait(wait, &self.class, Access::Exclusive);
+        Ok(())
+    }
+
     fn acquire_contended(&self, state: TaskState) -> Result<()> {
         let me = this_task();
         if self.spin(me) {
@@ -201,6 +210,7 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     fn release(&self) {
         lock_order::released(self.class, Holder::Task);
+        lock_stat::released(&self.class, Access::Exclusive);
         let me = this_task();
         if self.word.compare_exchange(me, 0, Ordering::Release, Ordering::Relaxed).is_err() {
             self.release_contended();

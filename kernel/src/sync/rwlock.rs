@@ -7,6 +7,7 @@
 use super::{
     LockClass, SpinLock, class,
     lock_order::{self, Holder},
+    lock_stat::{self, Access},
     wait_queue::interrupted,
     waiters::{Waiter, WaiterKind, Waiters},
 };
@@ -66,9 +67,9 @@ impl<T: ?Sized> RwLock<T> {
         lock_order::check(self.class, Holder::Task);
         if !self.try_acquire(WaiterKind::Shared) {
             // No signal ends an uninterruptible wait.
-            let _ = self.acquire_contended(WaiterKind::Shared, TaskState::Uninterruptible);
+            let _ = self.wait_for(WaiterKind::Shared, TaskState::Uninterruptible);
         }
-        lock_order::acquired(self.class, Holder::Task);
+        self.note_acquired(Access::Shared);
         RwLockReadGuard(self, PhantomData)
     }
     /// Takes it for writing; may sleep.
@@ -77,18 +78,18 @@ impl<T: ?Sized> RwLock<T> {
         lock_order::check(self.class, Holder::Task);
         if !self.try_acquire(WaiterKind::Exclusive) {
             // As above.
-            let _ = self.acquire_contended(WaiterKind::Exclusive, TaskState::Uninterruptible);
+            let _ = self.wait_for(WaiterKind::Exclusive, TaskState::Uninterruptible);
         }
-        lock_order::acquired(self.class, Holder::Task);
+        self.note_acquired(Access::Exclusive);
         RwLockWriteGuard(self, PhantomData)
     }
     /// Takes it for writing, or `ERESTARTSYS` when a fatal signal comes first.
     pub fn write_killable(&self) -> Result<RwLockWriteGuard<'_, T>> {
         lock_order::check(self.class, Holder::Task);
         if !self.try_acquire(WaiterKind::Exclusive) {
-            self.acquire_contended(WaiterKind::Exclusive, TaskState::Killable)?;
+            self.wait_for(WaiterKind::Exclusive, TaskState::Killable)?;
         }
-        lock_order::acquired(self.class, Holder::Task);
+        self.note_acquired(Access::Exclusive);
         Ok(RwLockWriteGuard(self, PhantomData))
     }
     /// Takes it for reading if nobody has it for writing or waits for it.
@@ -120,7 +121,24 @@ impl<T: ?Sized> RwLock<T> {
         }
     }
 
+    #[inline]
+    fn note_acquired(&self, access: Access) {
+        lock_order::acquired(self.class, Holder::Task);
+        lock_stat::acquired(&self.class, access);
+    }
+
     #[cold]
+    fn wait_for(&self, kind: WaiterKind, state: TaskState) -> Result<()> {
+        let wait = lock_stat::begin_wait();
+        self.acquire_contended(kind, state)?;
+        let access = match kind {
+            WaiterKind::Shared => Access::Shared,
+            WaiterKind::Exclusive => Access::Exclusive,
+        };
+        lock_stat::end_wait(wait, &self.class, access);
+        Ok(())
+    }
+
     fn acquire_contended(&self, kind: WaiterKind, state: TaskState) -> Result<()> {
         if cpu::online_count() > 1 {
             for _ in 0..SPIN_LIMIT {
@@ -191,27 +209,33 @@ impl<T: ?Sized> RwLock<T> {
         self.word.fetch_and(!WAITERS, Ordering::Relaxed);
     }
 
-    fn release(&self, held: usize) {
+    #[inline]
+    fn release(&self, held: usize, access: Access) {
         lock_order::released(self.class, Holder::Task);
+        lock_stat::released(&self.class, access);
         let before = self.word.fetch_sub(held, Ordering::Release);
         // Readers that are not the last leave no room for a writer, and readers do not wait behind readers alone.
         if before & WAITERS != 0 && (before - held) & !WAITERS == 0 {
-            let mut waiters = self.waiters.lock();
-            self.grant(&mut waiters);
+            self.hand_on();
         }
+    }
+
+    #[cold]
+    fn hand_on(&self) {
+        self.grant(&mut self.waiters.lock());
     }
 }
 
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.0.release(READER);
+        self.0.release(READER, Access::Shared);
     }
 }
 impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.0.release(WRITER);
+        self.0.release(WRITER, Access::Exclusive);
     }
 }
 impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {

@@ -8,8 +8,12 @@
 use super::{
     LockClass,
     lock_order::{self, Holder},
+    lock_stat::{self, Access},
 };
-use crate::arch::irq;
+use crate::arch::{
+    code_switch::{call_preserving, preserving_registers},
+    irq,
+};
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
@@ -17,43 +21,68 @@ use core::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-/// The lock word alone.
-struct Word(AtomicBool);
+/// A lock without its value.
+struct Word {
+    class: &'static LockClass,
+    held: AtomicBool,
+}
 
 impl Word {
     #[inline]
     fn acquire(&self) {
-        if self.0.swap(true, Ordering::Acquire) {
-            self.acquire_contended();
+        if self.held.swap(true, Ordering::Acquire) {
+            call_preserving!(acquire_contended, core::ptr::from_ref(self));
         }
+        self.note_acquired();
     }
 
-    #[cold]
-    fn acquire_contended(&self) {
+    fn wait(&self) {
+        let wait = lock_stat::begin_wait();
         loop {
-            while self.0.load(Ordering::Relaxed) {
+            while self.held.load(Ordering::Relaxed) {
                 core::hint::spin_loop();
             }
-            if !self.0.swap(true, Ordering::Acquire) {
-                return;
+            if !self.held.swap(true, Ordering::Acquire) {
+                break;
             }
         }
+        lock_stat::end_wait(wait, &self.class, Access::Exclusive);
     }
 
     #[inline]
     fn try_acquire(&self) -> bool {
-        !self.0.load(Ordering::Relaxed) && !self.0.swap(true, Ordering::Acquire)
+        let acquired =
+            !self.held.load(Ordering::Relaxed) && !self.held.swap(true, Ordering::Acquire);
+        if acquired {
+            self.note_acquired();
+        }
+        acquired
     }
 
+    /// The beginning of every hold.
+    #[inline]
+    fn note_acquired(&self) {
+        lock_order::acquired(self.class, Holder::Cpu);
+        lock_stat::acquired(&self.class, Access::Exclusive);
+    }
+
+    /// The end of every hold, but for preemption.
     #[inline]
     fn release(&self) {
-        self.0.store(false, Ordering::Release);
+        lock_order::released(self.class, Holder::Cpu);
+        lock_stat::released(&self.class, Access::Exclusive);
+        self.held.store(false, Ordering::Release);
     }
+}
+
+preserving_registers!(acquire_contended(word) calls wait_for);
+
+extern "C" fn wait_for(word: &Word) {
+    word.wait();
 }
 
 /// For data that interrupt handlers never touch.
 pub struct SpinLock<T: ?Sized> {
-    class: &'static LockClass,
     word: Word,
     value: UnsafeCell<T>,
 }
@@ -70,7 +99,7 @@ unsafe impl<T: ?Sized + Send> Sync for SpinLock<T> {}
 impl<T> SpinLock<T> {
     /// A free lock around `value`.
     pub const fn new(class: &'static LockClass, value: T) -> Self {
-        Self { class, word: Word(AtomicBool::new(false)), value: UnsafeCell::new(value) }
+        Self { word: Word { class, held: AtomicBool::new(false) }, value: UnsafeCell::new(value) }
     }
 }
 impl<T: ?Sized> SpinLock<T> {
@@ -78,9 +107,8 @@ impl<T: ?Sized> SpinLock<T> {
     #[inline]
     pub fn lock(&self) -> SpinLockGuard<'_, T> {
         irq::preempt_disable();
-        lock_order::check(self.class, Holder::Cpu);
+        lock_order::check(self.word.class, Holder::Cpu);
         self.word.acquire();
-        lock_order::acquired(self.class, Holder::Cpu);
         SpinLockGuard(self, PhantomData)
     }
     /// Takes it if it is free. Exempt from the lock order: it cannot wait.
@@ -88,7 +116,6 @@ impl<T: ?Sized> SpinLock<T> {
     pub fn try_lock(&self) -> Option<SpinLockGuard<'_, T>> {
         irq::preempt_disable();
         if self.word.try_acquire() {
-            lock_order::acquired(self.class, Holder::Cpu);
             return Some(SpinLockGuard(self, PhantomData));
         }
         irq::preempt_enable();
@@ -98,17 +125,11 @@ impl<T: ?Sized> SpinLock<T> {
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
-    /// The end of every hold, but for preemption.
-    #[inline]
-    fn release(&self) {
-        lock_order::released(self.class, Holder::Cpu);
-        self.word.release();
-    }
 }
 impl<T: ?Sized> Drop for SpinLockGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.0.release();
+        self.0.word.release();
         irq::preempt_enable();
     }
 }
@@ -172,7 +193,7 @@ impl<T: ?Sized> IrqSpinLock<T> {
 impl<T: ?Sized> Drop for IrqSpinLockGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.0.release();
+        self.lock.0.word.release();
         // Interrupts first: the reschedule that leaving the section may bring needs them on.
         irq::restore(self.interrupts);
         irq::preempt_enable();

@@ -90,6 +90,21 @@ mod efer {
     pub const NXE: u64 = 1 << 11;
 }
 
+/// Runs `f` while this CPU may write to the kernel's read-only pages.
+///
+/// # Safety
+/// Interrupts are off, and `f` writes to no other such pages than it is meant to.
+pub(super) unsafe fn without_write_protection(f: impl FnOnce()) {
+    let cr0: usize;
+    // SAFETY: only the one bit changes, and comes back; the caller's `f` is all that runs meanwhile.
+    unsafe {
+        asm!("mov {}, cr0", out(reg) cr0, options(nomem, nostack, preserves_flags));
+        asm!("mov cr0, {}", in(reg) cr0 & !cr0::WP, options(nostack, preserves_flags));
+        f();
+        asm!("mov cr0, {}", in(reg) cr0, options(nostack, preserves_flags));
+    }
+}
+
 /// Write-back, write-through, uncached but for MTRRs, uncached, then write-protect and
 /// write-combining: the layout that Limine leaves, so that a hand-over changes no page's type.
 const PAT: u64 = 0x0007_0105_0007_0406;

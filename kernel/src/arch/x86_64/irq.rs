@@ -5,12 +5,9 @@
 //! inverted as on Linux: set means that nothing is due. So leaving the outermost section with work
 //! pending is one decrement that reaches zero.
 
-use core::{
-    arch::{asm, naked_asm},
-    sync::atomic::Ordering,
-};
+use core::{arch::asm, sync::atomic::Ordering};
 
-use super::{cpu, cpu::offset, thread::WorkFlags};
+use super::{code_switch::preserving_registers, cpu, cpu::offset, thread::WorkFlags};
 
 /// Set: no reschedule is due.
 const NOTHING_DUE: u32 = 1 << 31;
@@ -87,40 +84,10 @@ pub fn preempt_enable() {
     }
 }
 
-/// Calls [`preempt`] and preserves every register (the kernel has no others than these), so that the code around the many ends of
-/// sections need not save any for the rare case.
-#[unsafe(naked)]
-unsafe extern "C" fn preempt_preserving_registers() {
-    naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
-        "push rax",
-        "push rcx",
-        "push rdx",
-        "push rsi",
-        "push rdi",
-        "push r8",
-        "push r9",
-        "push r10",
-        "push r11",
-        // Aligned for the call, as this one's caller need not be.
-        "and rsp, -16",
-        "call {preempt}",
-        "lea rsp, [rbp - 9 * 8]",
-        "pop r11",
-        "pop r10",
-        "pop r9",
-        "pop r8",
-        "pop rdi",
-        "pop rsi",
-        "pop rdx",
-        "pop rcx",
-        "pop rax",
-        "pop rbp",
-        "ret",
-        preempt = sym preempt,
-    )
-}
+preserving_registers!(
+    /// Calls [`preempt`]: the code around the many ends of sections need not save registers for the rare case.
+    preempt_preserving_registers calls preempt
+);
 
 extern "C" fn preempt() {
     // With interrupts off the interrupt that made it due is still to come, or the section that

@@ -6,6 +6,7 @@ mod apic;
 pub mod backtrace;
 pub mod boot;
 pub mod clock;
+pub mod code_switch;
 pub mod copy;
 pub mod cpu;
 pub mod cpuinfo;

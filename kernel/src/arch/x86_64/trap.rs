@@ -4,7 +4,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{
-    apic, cpu, extable, features, gdt, interrupt, io, ipi, irq, stop,
+    apic, code_switch, cpu, extable, features, gdt, interrupt, io, ipi, irq, stop,
     thread::{self, WorkFlags},
 };
 use crate::{
@@ -282,6 +282,7 @@ fn handle_exception(vector: u32, frame: &mut TrapFrame) {
             signal::force(info);
         }
         exception::GENERAL_PROTECTION | exception::STACK if fixed_up(frame) => {}
+        exception::BREAKPOINT if code_switch::step_over(frame) => {}
         // Left over from user code that had single-stepping on when it made a system call.
         exception::DEBUG => frame.rflags &= !flags::TRAP,
         _ => fatal(

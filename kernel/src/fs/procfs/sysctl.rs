@@ -14,6 +14,7 @@ use crate::{
     process::{clone, host_name, limits, pid},
     random,
     sched::stats,
+    sync::lock_stat,
 };
 use abi::{Errno, Result};
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
@@ -48,6 +49,7 @@ const VALUES: &[Value] = &[
     fixed("kernel/cap_last_cap", || String::from("40")),
     variable("kernel/domainname", domain_name, |name| set_name(name, host_name::set_domain)),
     variable("kernel/hostname", node_name, |name| set_name(name, host_name::set_host)),
+    variable("kernel/lock_stat", || format!("{}", u8::from(lock_stat::is_on())), set_lock_stat),
     fixed("kernel/ngroups_max", || String::from("65536")),
     fixed("kernel/osrelease", || String::from(host_name::RELEASE)),
     fixed("kernel/ostype", || String::from(host_name::SYSTEM)),
@@ -105,11 +107,19 @@ fn set_name(bytes: &[u8], set: fn(&[u8])) -> Result<()> {
 }
 
 /// A decimal number in `range`; `EINVAL`.
-fn set_number(bytes: &[u8], range: RangeInclusive<u32>, set: fn(u32)) -> Result<()> {
+fn number(bytes: &[u8], range: RangeInclusive<u32>) -> Result<u32> {
     let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
     let number = text.trim().parse().ok().filter(|number| range.contains(number));
-    set(number.ok_or(Errno::EINVAL)?);
+    number.ok_or(Errno::EINVAL)
+}
+
+fn set_number(bytes: &[u8], range: RangeInclusive<u32>, set: fn(u32)) -> Result<()> {
+    set(number(bytes, range)?);
     Ok(())
+}
+
+fn set_lock_stat(bytes: &[u8]) -> Result<()> {
+    lock_stat::turn(number(bytes, 0..=1)? != 0)
 }
 
 /// A written value without its newline.

@@ -2,10 +2,12 @@
 //!
 //! - `memory`: `meminfo`, `vmstat`, `buddyinfo`, `swaps`.
 //! - `cpu`: `cpuinfo`, `stat`, `schedstat`, `loadavg`, `uptime`, `interrupts`, `softirqs`.
+//! - `lock_stat`: statistics of locks.
 //! - `kernel`: `version`, `cmdline`, `filesystems`, `devices`, and what describes devices there are none of.
 
 mod cpu;
 mod kernel;
+mod lock_stat;
 mod memory;
 
 pub use memory::kibibytes;
@@ -18,7 +20,7 @@ use crate::{
     ipc::{message, semaphore, shm},
 };
 use abi::Result;
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 type Show = fn(&mut String) -> Result<()>;
 
@@ -49,6 +51,9 @@ pub fn entries(fs: &Arc<SyntheticFs>) -> Vec<(&'static str, Arc<Inode>)> {
         .iter()
         .map(|(name, mode, show)| (*name, fs.text(Attributes::root(*mode), show)))
         .collect();
+    let (show, store) = (Box::new(lock_stat::show), Box::new(lock_stat::store));
+    let locks = fs.writable_text(Attributes::root(0o600), Some(show), store);
+    entries.push(("lock_stat", locks));
     let tty = [
         ("drivers", fs.text(Attributes::root(0o444), kernel::tty_drivers)),
         ("ldiscs", fs.text(Attributes::root(0o444), kernel::tty_ldiscs)),
