@@ -223,7 +223,7 @@ t; sleep 10 & p=$!; kill -STOP $p; kill -CONT $p; kill -KILL $p; wait $p 2>/dev/
 t; set -m; sleep 0.1 & jobs | sed 's/  */ /g'; fg >/dev/null; echo $?; set +m
 t; (set -m; sleep 0.05 & sleep 0.06 & wait; echo all) 2>/dev/null
 t; seq 50 | while read -r k; do (echo $k) & done | wc -l; wait
-t; for k in 1 2 3 4; do (sleep 0.0$k; echo $k) & done; wait
+t; for k in 1 3 5 7; do (sleep 0.$k; echo $k) & done; wait
 t; cat /proc/self/comm; readlink /proc/self/exe
 t; sh -c 'echo $0 $1' name arg; env -i A=b sh -c 'echo $A $PATH' | cut -c1-1
 t; nice -n 5 nice; nice
