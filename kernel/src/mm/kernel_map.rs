@@ -225,9 +225,8 @@ fn alloc_table() -> Result<PhysAddr> {
     Ok(PhysAddr::of_frame(frame))
 }
 
-/// # Safety
-/// The mapping breaks nothing: the address is not in use, or is meant to change.
-unsafe fn map_at(virt: usize, phys: PhysAddr, level: usize, flags: PteFlags) -> Result<()> {
+/// The table of `level` that `virt` has an entry in; what is missing on the way is made.
+fn make_table(virt: usize, level: usize) -> Result<&'static Table> {
     // SAFETY: the kernel's tables are never freed.
     let mut table = unsafe { Table::at(root()) };
     for above in (level + 1..paging::LEVELS).rev() {
@@ -240,24 +239,94 @@ unsafe fn map_at(virt: usize, phys: PhysAddr, level: usize, flags: PteFlags) -> 
         // SAFETY: as above.
         table = unsafe { Table::at(entry.addr()) };
     }
+    Ok(table)
+}
+
+/// # Safety
+/// The mapping breaks nothing: the address is not in use, or is meant to change.
+unsafe fn map_at(virt: usize, phys: PhysAddr, level: usize, flags: PteFlags) -> Result<()> {
+    let table = make_table(virt, level)?;
     let large = if level > 0 { PteFlags::LARGE } else { PteFlags::empty() };
     table.store(paging::index(virt, level), Entry::new(phys, flags | large));
     Ok(())
 }
 
-/// Addresses of the mapping area that were handed out. They are never taken back: the stack pool keeps its own.
+/// Addresses of the mapping area that were handed out.
 static NEXT: SpinLock<usize> = SpinLock::new(&class::FRAME, KERNEL_MAP_BASE);
 
-/// Reserves addresses for `size` bytes with an unmapped page below; never given back.
+/// Reserves addresses for `size` bytes with an unmapped page below, and makes their tables. They are never taken back: whoever has
+/// no use for them any more keeps them as [`FreeAddresses`].
 pub(super) fn reserve(size: usize) -> Result<usize> {
-    let mut next = NEXT.lock();
-    let start = *next + PAGE_SIZE;
-    let end = start + size.next_multiple_of(PAGE_SIZE);
-    if end > KERNEL_MAP_BASE + paging::span(paging::LEVELS - 1) {
-        return Err(Errno::ENOMEM);
+    loop {
+        let start = *NEXT.lock() + PAGE_SIZE;
+        let end = start + size.next_multiple_of(PAGE_SIZE);
+        if end > KERNEL_MAP_BASE + paging::span(paging::LEVELS - 1) {
+            return Err(Errno::ENOMEM);
+        }
+        {
+            let _guard = MAPPING.lock();
+            for virt in (start..end).step_by(paging::span(1)).chain([end - 1]) {
+                make_table(virt, 0)?;
+            }
+        }
+        // Tables first: nobody may reserve what cannot be mapped, again and again.
+        let mut next = NEXT.lock();
+        if *next + PAGE_SIZE == start {
+            *next = end;
+            return Ok(start);
+        }
     }
-    *next = end;
-    Ok(start)
+}
+
+/// Reserved addresses that nothing is mapped at. The list takes no memory: the first page's entry, which maps nothing, holds the next.
+pub(super) struct FreeAddresses {
+    /// 0: there are none.
+    first: usize,
+}
+
+impl FreeAddresses {
+    /// None.
+    pub(super) const fn new() -> FreeAddresses {
+        FreeAddresses { first: 0 }
+    }
+
+    /// Adds what [`reserve`] gave.
+    ///
+    /// # Safety
+    /// The addresses are the caller's, nothing is mapped there, and no CPU remembers that something was.
+    pub(super) unsafe fn push(&mut self, virt: usize) {
+        let next = self.first.saturating_sub(KERNEL_MAP_BASE);
+        // An address of the area is at least a page above its base, so 0 is the end.
+        if let Some(table) = find_table(virt) {
+            let link = Entry::new(PhysAddr(next), PteFlags::empty());
+            table.store(paging::index(virt, 0), link);
+            self.first = virt;
+        }
+    }
+
+    /// Takes some.
+    pub(super) fn pop(&mut self) -> Option<usize> {
+        let virt = Some(self.first).filter(|&first| first != 0)?;
+        let link = find_table(virt)?.swap(paging::index(virt, 0), Entry::NONE);
+        let next = link.addr().0;
+        self.first = if next == 0 { 0 } else { KERNEL_MAP_BASE + next };
+        Some(virt)
+    }
+}
+
+/// The lowest table that has an entry for `virt`, unless it was never made.
+fn find_table(virt: usize) -> Option<&'static Table> {
+    // SAFETY: the kernel's tables are never freed.
+    let mut table = unsafe { Table::at(root()) };
+    for level in (1..paging::LEVELS).rev() {
+        let entry = table.load(paging::index(virt, level));
+        if entry.is_none() {
+            return None;
+        }
+        // SAFETY: as above.
+        table = unsafe { Table::at(entry.addr()) };
+    }
+    Some(table)
 }
 
 /// Serialises changes of the mapping area's tables.
@@ -284,19 +353,7 @@ pub(super) unsafe fn unmap(virt: usize, count: usize, mut sink: impl FnMut(u32))
     let _guard = MAPPING.lock();
     for n in 0..count {
         let addr = virt + n * PAGE_SIZE;
-        // SAFETY: the kernel's tables are never freed.
-        let mut table = unsafe { Table::at(root()) };
-        let mut level = paging::LEVELS - 1;
-        while level > 0 {
-            let entry = table.load(paging::index(addr, level));
-            if entry.is_none() {
-                break;
-            }
-            // SAFETY: as above.
-            table = unsafe { Table::at(entry.addr()) };
-            level -= 1;
-        }
-        if level == 0 {
+        if let Some(table) = find_table(addr) {
             let entry = table.swap(paging::index(addr, 0), Entry::NONE);
             if entry.is_present() {
                 sink(entry.addr().frame_number());

@@ -4,7 +4,9 @@
 //! freed, and only the addresses are kept.
 
 use super::{
-    PAGE_SIZE, kernel_map, node,
+    PAGE_SIZE,
+    kernel_map::{self, FreeAddresses},
+    node,
     page::{PageKind, page},
     reclaim,
     stats::Counter,
@@ -24,19 +26,17 @@ const PAGES: usize = STACK_SIZE / PAGE_SIZE;
 const POOL_TARGET: usize = 64;
 /// Stacks whose memory is freed with one round of calls to the other CPUs.
 const GROUP: usize = 16;
-/// Most addresses kept without memory behind them; beyond, they are lost (there are 2^23 of them).
-const HOLES: usize = 1024;
 
 struct Pool {
     /// The first of the stacks that are ready for use: the lowest word of each links to the next, 0 ends the list.
     ready: usize,
     len: usize,
     /// Bottoms of stacks without memory.
-    holes: ArrayVec<usize, HOLES>,
+    holes: FreeAddresses,
 }
 
 static POOL: SpinLock<Pool> =
-    SpinLock::new(&class::FRAME, Pool { ready: 0, len: 0, holes: ArrayVec::new_const() });
+    SpinLock::new(&class::FRAME, Pool { ready: 0, len: 0, holes: FreeAddresses::new() });
 
 impl Pool {
     fn push(&mut self, bottom: usize) {
@@ -90,7 +90,8 @@ impl KernelStack {
         match map_stack(bottom) {
             Ok(()) => Ok(KernelStack { bottom }),
             Err(errno) => {
-                let _ = POOL.lock().holes.try_push(bottom);
+                // SAFETY: the addresses were reserved for a stack, and what was mapped of it is no more.
+                unsafe { POOL.lock().holes.push(bottom) };
                 Err(errno)
             }
         }
@@ -154,7 +155,8 @@ fn release(bottoms: &[usize]) {
     }
     let mut pool = POOL.lock();
     for &bottom in bottoms {
-        let _ = pool.holes.try_push(bottom);
+        // SAFETY: as above, and every CPU has forgotten it.
+        unsafe { pool.holes.push(bottom) };
     }
 }
 
