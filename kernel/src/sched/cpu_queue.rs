@@ -22,6 +22,10 @@ use runqueue::{Band, NICE_0_WEIGHT, RunQueue, WAKE_UP_GRANULARITY};
 /// that wakes others again and again would give them the CPU each time.
 const TURN: u64 = 100_000;
 
+/// Real-time tasks leave the others [`REST`] nanoseconds of every [`REST_PERIOD`] in which none of those ran.
+const REST: u64 = 50_000_000;
+const REST_PERIOD: u64 = 1_000_000_000;
+
 /// What a task that was just queued may ask of the running one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Claim {
@@ -65,6 +69,10 @@ pub(super) struct Queue {
     pub running: Option<Running>,
     /// The running task used up its slice: it queues behind its equals.
     pub slice_used: bool,
+    /// Since when a tick has found real-time tasks running and others waiting, and none of those got the CPU. 0: it is not so.
+    starved_since: u64,
+    /// Until when the others go before real-time tasks. 0: they do not.
+    rest_until: u64,
     /// Nanoseconds that tasks waited here, and how often one got the CPU.
     pub waited: u64,
     pub arrivals: u64,
@@ -89,7 +97,15 @@ pub(super) struct CpuQueue {
 pub(super) static QUEUES: PerCpu<CpuQueue> = per_cpu!(CpuQueue {
     queue: IrqSpinLock::new(
         &class::RUN_QUEUE,
-        Queue { tasks: RunQueue::new(), running: None, slice_used: false, waited: 0, arrivals: 0 },
+        Queue {
+            tasks: RunQueue::new(),
+            running: None,
+            slice_used: false,
+            starved_since: 0,
+            rest_until: 0,
+            waited: 0,
+            arrivals: 0,
+        },
     ),
     runnable: AtomicUsize::new(0),
     uninterruptible: AtomicI64::new(0),
@@ -137,9 +153,13 @@ impl Queue {
     /// Notes who runs from now on.
     pub fn set_running(&mut self, task: &Task, now: u64) {
         self.slice_used = false;
+        let band = task.sched.band();
+        if band == Band::Fair {
+            self.starved_since = 0;
+        }
         self.running = Some(Running {
             task: core::ptr::from_ref(task).addr(),
-            band: task.sched.band(),
+            band,
             policy: task.sched.policy(),
             weight: task.sched.weight(),
             virtual_time: task.sched.fair.virtual_time(),
@@ -147,6 +167,42 @@ impl Queue {
             began: now,
             contested: false,
         });
+    }
+
+    /// Takes the task that runs next.
+    pub fn pick(&mut self, now: u64) -> Option<Arc<Task>> {
+        if self.is_rest(now)
+            && let Some(task) = self.tasks.pick_fair()
+        {
+            return Some(task);
+        }
+        self.tasks.pick()
+    }
+
+    fn is_rest(&self, now: u64) -> bool {
+        now < self.rest_until
+    }
+
+    /// The tick's look at tasks that real-time tasks keep from running; whether another should run now.
+    pub fn watch_rest(&mut self, now: u64) -> bool {
+        let urgent = self.running.is_some_and(|running| matches!(running.band, Band::RealTime(_)));
+        if self.rest_until != 0 {
+            let over = now >= self.rest_until;
+            if over {
+                self.rest_until = 0;
+            }
+            return over && self.tasks.best_real_time().is_some();
+        }
+        if !urgent || !self.tasks.has_fair() {
+            self.starved_since = 0;
+        } else if self.starved_since == 0 {
+            self.starved_since = now;
+        } else if now - self.starved_since >= REST_PERIOD - REST {
+            self.starved_since = 0;
+            self.rest_until = now + REST;
+            return true;
+        }
+        false
     }
 
     /// A task that waited here gets the CPU.
@@ -181,6 +237,13 @@ impl Queue {
 
     fn claim_of(&self, task: &Task, now: u64) -> Claim {
         let Some(running) = &self.running else { return Claim::Now };
+        if self.is_rest(now) {
+            match (task.sched.band(), running.band) {
+                (Band::Fair, Band::RealTime(_)) => return Claim::Now,
+                (Band::RealTime(_), Band::Fair) => return Claim::None,
+                _ => {}
+            }
+        }
         if !Self::precedes(task, running, now) {
             return Claim::None;
         }

@@ -145,7 +145,7 @@ fn switch_once(reason: Reason) {
         previous.sched.queued_at.store(now, Ordering::Relaxed);
         queue.tasks.insert(previous.to_arc(), end);
     }
-    let mut next = queue.tasks.pick();
+    let mut next = queue.pick(now);
     if next.is_none() {
         queue.running = None;
         // One queue at a time: ours is open while we look into others.
@@ -155,7 +155,7 @@ fn switch_once(reason: Reason) {
         if let Some(stolen) = stolen {
             queue.admit(cpu, stolen, 0, now);
         }
-        next = queue.tasks.pick();
+        next = queue.pick(now);
     }
     let next = match next {
         Some(next) => {

@@ -34,6 +34,9 @@ pub fn tick(now: Instant, from_user: bool) -> bool {
     let of_cpu = QUEUES.on(cpu);
     let mut queue = of_cpu.queue.lock();
     queue.settle(&task, now.0);
+    if queue.watch_rest(now.0) {
+        irq::set_need_resched();
+    }
     if !queue.tasks.is_empty() {
         let used = match task.sched.policy() {
             _ if task.sched.inherits_priority() => false,

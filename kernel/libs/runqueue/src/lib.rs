@@ -162,12 +162,16 @@ impl<T: Entity> RunQueue<T> {
             self.settle(level);
             return task;
         }
+        self.pick_fair()
+    }
+    /// Takes the task that should run next among those without a real-time priority.
+    pub fn pick_fair(&mut self) -> Option<Arc<T>> {
         loop {
             let (level, bucket) = self.first_bucket()?;
             let task = self.levels.pop_front(level)?;
             self.settle(level);
             let virtual_time = task.fair().virtual_time();
-            if virtual_time >> BUCKET_SHIFT <= bucket || self.is_empty() {
+            if virtual_time >> BUCKET_SHIFT <= bucket || !self.has_fair() {
                 self.clock = self.clock.max(virtual_time.min((bucket + 1) << BUCKET_SHIFT));
                 return Some(task);
             }
@@ -208,6 +212,10 @@ impl<T: Entity> RunQueue<T> {
             }
         }
         None
+    }
+    /// Whether a task without a real-time priority is queued.
+    pub fn has_fair(&self) -> bool {
+        self.first_level_in(WHEEL, LEVELS).is_some()
     }
     /// The highest real-time priority queued.
     pub fn best_real_time(&self) -> Option<u8> {

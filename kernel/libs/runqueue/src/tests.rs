@@ -112,6 +112,24 @@ fn real_time_runs_before_all_else_and_by_priority() {
 }
 
 #[test]
+fn fair_tasks_can_be_picked_before_real_time_ones_however_far_ahead_they_are() {
+    let mut queue = RunQueue::<Fake>::new();
+    let (near, far) = (task(0, Band::Fair, 1024), task(1, Band::Fair, 1024));
+    for fair in [&near, &far] {
+        queue.place(fair, 0);
+    }
+    far.fair.charge(3_000_000_000, 1024);
+    for queued in [far, task(2, Band::RealTime(1), 1024), near] {
+        queue.insert(queued, End::Back);
+    }
+    assert!(queue.has_fair());
+    assert_eq!(queue.pick_fair().map(|task| task.id), Some(0));
+    assert_eq!(queue.pick_fair().map(|task| task.id), Some(1));
+    assert!(!queue.has_fair() && queue.pick_fair().is_none());
+    assert_eq!(queue.pick().map(|task| task.id), Some(2));
+}
+
+#[test]
 fn stealing_takes_the_wanted_task_and_keeps_the_others() {
     let mut queue = RunQueue::<Fake>::new();
     for id in 0..10 {
