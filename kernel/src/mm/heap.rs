@@ -251,11 +251,11 @@ pub fn slab_pages() -> usize {
 fn alloc_pages(count: usize, order: u8) -> Option<*mut u8> {
     let frame = if order == 0 {
         node::alloc_page(Purpose::Kernel)?
+    } else if count == 1 << order {
+        node::alloc_kept_block(order)?
     } else {
         let frame = node::alloc_block(order, Purpose::Kernel)?;
-        if count < 1 << order {
-            node::free_range(frame + count as u32, frame + (1 << order));
-        }
+        node::free_range(frame + count as u32, frame + (1 << order));
         frame
     };
     page(frame).set_kind(PageKind::Kernel);
@@ -266,6 +266,8 @@ fn free_pages(pages: *mut u8, count: usize) {
     let frame = VirtAddr(pages.addr()).to_phys().frame_number();
     if count == 1 {
         node::free_page(frame);
+    } else if count.is_power_of_two() && count.trailing_zeros() <= u32::from(buddy::MAX_ORDER) {
+        node::free_kept_block(frame, count.trailing_zeros() as u8);
     } else {
         node::free_range(frame, frame + count as u32);
     }

@@ -1,4 +1,4 @@
-//! Free memory: a buddy allocator a NUMA node, and in front of it lists of single pages on each CPU.
+//! Free memory: a buddy allocator a NUMA node, and in front of it lists on each CPU: of single pages, and of small blocks for the kernel.
 //!
 //! A CPU's lists are its own: used with preemption off and a mark that they are in use, which an interrupt handler that finds
 //! it set respects by going to the node instead. So the usual allocation takes no lock and no atomic operation.
@@ -13,12 +13,14 @@ use super::{
 use crate::{
     arch::{copy, cpu, irq},
     sync::{IrqSpinLock, class},
+    time::{self, Instant},
 };
 use buddy::{Buddy, NONE};
 use core::{
     cell::{Cell, UnsafeCell},
     hint,
-    sync::atomic::{AtomicUsize, Ordering, compiler_fence},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering, compiler_fence},
+    time::Duration,
 };
 
 /// For whom memory is wanted: how deep into the reserve the allocation may go.
@@ -38,6 +40,11 @@ const BATCH: usize = 32;
 const LIST_SIZE: usize = 256;
 /// Most zeroed pages on a CPU's list.
 const ZEROED_SIZE: usize = 64;
+/// The largest blocks that CPUs keep for the kernel: 64 KiB.
+const KEPT_ORDER: u8 = 4;
+/// The blocks that they are cut from, and as much as a CPU keeps of each order.
+const GROUP_ORDER: u8 = 5;
+const GROUP: usize = 1 << GROUP_ORDER;
 
 struct Node {
     buddy: IrqSpinLock<Buddy<NodeTable>>,
@@ -47,6 +54,13 @@ struct Node {
     free: AtomicUsize,
     /// Pages in the stock, to look at without the lock.
     zeroed_len: AtomicUsize,
+    /// Batches that went to the CPUs' lists and back.
+    batches: AtomicUsize,
+    /// How many there had been when free memory was last looked at for small blocks, and when that was.
+    looked_at: AtomicUsize,
+    looked_time: AtomicU64,
+    /// How often the stock was put together anew.
+    restocked: AtomicUsize,
 }
 
 struct ZeroedStock {
@@ -59,6 +73,10 @@ static NODES: [Node; NODE_COUNT] = [const {
         zeroed: IrqSpinLock::new(&class::FRAME, ZeroedStock { head: NONE }),
         free: AtomicUsize::new(0),
         zeroed_len: AtomicUsize::new(0),
+        batches: AtomicUsize::new(0),
+        looked_at: AtomicUsize::new(0),
+        looked_time: AtomicU64::new(0),
+        restocked: AtomicUsize::new(0),
     }
 }; NODE_COUNT];
 
@@ -96,14 +114,40 @@ impl<const N: usize> Stack<N> {
 struct Lists {
     pages: Stack<LIST_SIZE>,
     zeroed: Stack<ZEROED_SIZE>,
+    /// The kernel's blocks of order 1 and on.
+    blocks: [Stack<{ GROUP / 2 }>; KEPT_ORDER as usize],
+}
+
+impl Lists {
+    const fn new() -> Lists {
+        Lists {
+            pages: Stack::new(),
+            zeroed: Stack::new(),
+            blocks: [const { Stack::new() }; KEPT_ORDER as usize],
+        }
+    }
+    /// Keeps a block for the kernel if there is room.
+    fn keep_block(&mut self, frame: u32, order: u8) -> Option<()> {
+        let list = self.blocks.get_mut(usize::from(order) - 1)?;
+        if list.len >= GROUP >> order {
+            return None;
+        }
+        list.push(frame);
+        count_in_blocks(1 << order);
+        Some(())
+    }
 }
 
 #[repr(align(128))]
 struct CpuLists {
     busy: Cell<bool>,
     lists: UnsafeCell<Lists>,
-    /// Pages on the lists, for statistics.
+    /// Single pages on the lists, for statistics.
     held: AtomicUsize,
+    /// Pages in blocks on the lists.
+    held_in_blocks: AtomicUsize,
+    /// The node's `restocked` that the lists were last emptied for.
+    restocked: AtomicUsize,
 }
 
 // SAFETY: `busy` and `lists` are only used by their own CPU, in `with_lists`.
@@ -112,8 +156,10 @@ unsafe impl Sync for CpuLists {}
 static CPU_LISTS: [CpuLists; cpu::MAX_CPUS] = [const {
     CpuLists {
         busy: Cell::new(false),
-        lists: UnsafeCell::new(Lists { pages: Stack::new(), zeroed: Stack::new() }),
+        lists: UnsafeCell::new(Lists::new()),
         held: AtomicUsize::new(0),
+        held_in_blocks: AtomicUsize::new(0),
+        restocked: AtomicUsize::new(0),
     }
 }; cpu::MAX_CPUS];
 
@@ -140,12 +186,22 @@ fn with_lists<R>(f: impl FnOnce(&mut Lists) -> R) -> Option<R> {
     result
 }
 
+/// Counts pages that come to this CPU's blocks, or go. In `with_lists` only.
+fn count_in_blocks(pages: isize) {
+    let held = &CPU_LISTS[cpu::id()].held_in_blocks;
+    held.store(held.load(Ordering::Relaxed).wrapping_add_signed(pages), Ordering::Relaxed);
+}
+
 impl Node {
     fn with_buddy<R>(&self, f: impl FnOnce(&mut Buddy<NodeTable>) -> R) -> R {
         let mut buddy = self.buddy.lock();
         let result = f(&mut buddy);
         self.free.store(buddy.free_frames(), Ordering::Relaxed);
         result
+    }
+    /// Counts a batch. The buddy's lock is held, so nobody else counts.
+    fn count_batch(&self) {
+        self.batches.store(self.batches.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 }
 
@@ -179,8 +235,10 @@ pub fn free_pages() -> usize {
         .iter()
         .map(|node| node.free.load(Ordering::Relaxed) + node.zeroed_len.load(Ordering::Relaxed))
         .sum();
-    let lists: usize = CPU_LISTS.iter().map(|lists| lists.held.load(Ordering::Relaxed)).sum();
-    nodes + lists
+    let held = |lists: &CpuLists| {
+        lists.held.load(Ordering::Relaxed) + lists.held_in_blocks.load(Ordering::Relaxed)
+    };
+    nodes + CPU_LISTS.iter().map(held).sum::<usize>()
 }
 
 /// How many free blocks of each order a node's buddy holds (`/proc/buddyinfo`).
@@ -216,6 +274,47 @@ pub(super) fn free_range(start: u32, end: u32) {
     NODES[page(start).node()].with_buddy(|buddy| buddy.add_range(start, end));
 }
 
+/// Takes a block of 2^`order` pages, at least two, for the kernel: of this CPU's if it has one. Never waits.
+pub(super) fn alloc_kept_block(order: u8) -> Option<u32> {
+    let kept = with_lists(|lists| {
+        let frame = lists.blocks.get_mut(usize::from(order) - 1)?.pop()?;
+        count_in_blocks(-1 << order);
+        Some(frame)
+    });
+    kept.flatten().or_else(|| cut_blocks(order)).or_else(|| alloc_block(order, Purpose::Kernel))
+}
+
+/// Cuts a larger block into blocks for this CPU to keep; the first of them.
+#[cold]
+fn cut_blocks(order: u8) -> Option<u32> {
+    if order > KEPT_ORDER {
+        return None;
+    }
+    let first = alloc_block(GROUP_ORDER, Purpose::User)?;
+    let rest = first + (1 << order);
+    // What is not kept: an interrupt found the lists in use, or filled them.
+    let mut end = first + GROUP as u32;
+    with_lists(|lists| {
+        // From the top, so that what comes next lies next.
+        while end > rest && lists.keep_block(end - (1 << order), order).is_some() {
+            end -= 1 << order;
+        }
+    });
+    if end > rest {
+        free_range(rest, end);
+    }
+    Some(first)
+}
+
+/// Gives back a block that came from [`alloc_kept_block`]; of its frames only the first was given a kind.
+pub(super) fn free_kept_block(frame: u32, order: u8) {
+    page(frame).set_kind(PageKind::Free);
+    if with_lists(|lists| lists.keep_block(frame, order)).flatten().is_some() {
+        return;
+    }
+    NODES[page(frame).node()].with_buddy(|buddy| buddy.free(frame, order));
+}
+
 /// Takes a page with any content. Never waits.
 #[inline]
 pub(super) fn alloc_page(purpose: Purpose) -> Option<u32> {
@@ -229,6 +328,7 @@ pub(super) fn alloc_page(purpose: Purpose) -> Option<u32> {
 fn refill(purpose: Purpose) -> Option<u32> {
     let mut batch = Stack::<BATCH>::new();
     NODES[0].with_buddy(|buddy| {
+        NODES[0].count_batch();
         // The lists are anybody's: what is in the reserve never gets there, and the kernel takes one page at a time.
         while batch.len < BATCH && allowed(buddy.free_frames(), 1, Purpose::User) {
             let Some(frame) = buddy.alloc(0) else { break };
@@ -308,6 +408,7 @@ pub(super) fn free_page(frame: u32) {
 fn drain(pages: &mut Stack<LIST_SIZE>, count: usize) {
     let count = count.min(pages.len);
     NODES[0].with_buddy(|buddy| {
+        NODES[0].count_batch();
         for &frame in &pages.frames[..count] {
             buddy.free(frame, 0);
         }
@@ -323,6 +424,12 @@ pub(super) fn drain_here() {
         NODES[0].with_buddy(|buddy| {
             while let Some(frame) = lists.zeroed.pop() {
                 buddy.free(frame, 0);
+            }
+            for (order, list) in (1..).zip(&mut lists.blocks) {
+                while let Some(frame) = list.pop() {
+                    buddy.free(frame, order);
+                    count_in_blocks(-1 << order);
+                }
             }
         });
     });
@@ -350,7 +457,7 @@ pub(super) fn prezero() -> bool {
     let stock_limit = (total() / 64).min(8192);
     let room_here = with_lists(|lists| lists.zeroed.len < ZEROED_SIZE).unwrap_or(false);
     if !room_here && node.zeroed_len.load(Ordering::Relaxed) >= stock_limit {
-        return false;
+        return restock(node);
     }
     let Some(frame) = node.with_buddy(|buddy| buddy.alloc(0)) else { return false };
     zero(frame);
@@ -370,5 +477,50 @@ pub(super) fn prezero() -> bool {
     }
     true
 }
+
+/// Gives zeroed pages back, to be put together anew, if they keep too much of the memory around them in small blocks; whether it did.
+///
+/// The stock and the lists are filled from small blocks. What they took in a time when memory was in pieces stays with them when all else is free
+/// again, and each such page keeps its neighbours from merging.
+fn restock(node: &Node) -> bool {
+    let here = &CPU_LISTS[cpu::id()].restocked;
+    let restocked = node.restocked.load(Ordering::Relaxed);
+    if here.load(Ordering::Relaxed) != restocked {
+        // Should this task have moved, the other CPU's lists are emptied in its place, which does no harm.
+        here.store(restocked, Ordering::Relaxed);
+        drain_here();
+        return true;
+    }
+    let batches = node.batches.load(Ordering::Relaxed);
+    let since = batches.wrapping_sub(node.looked_at.load(Ordering::Relaxed));
+    if since < LOOK_AFTER {
+        return false;
+    }
+    let now = time::monotonic();
+    if now < Instant(node.looked_time.load(Ordering::Relaxed)).after(LOOK_EVERY) {
+        return false;
+    }
+    node.looked_at.store(batches, Ordering::Relaxed);
+    node.looked_time.store(now.0, Ordering::Relaxed);
+    let (blocks, free) = node.with_buddy(|buddy| (buddy.free_blocks(), buddy.free_frames()));
+    let small: usize = (0..).zip(&blocks[..SMALL]).map(|(order, count)| count << order).sum();
+    if small < free / SMALL_SHARE {
+        return false;
+    }
+    drain_here();
+    drain_zeroed();
+    node.restocked.store(restocked.wrapping_add(1), Ordering::Relaxed);
+    here.store(restocked.wrapping_add(1), Ordering::Relaxed);
+    true
+}
+
+/// Memory is looked at when so many batches have gone to and fro since the last time,
+const LOOK_AFTER: usize = 32;
+/// and not more often than this: while much goes on, it is no use.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Blocks below this order are small,
+const SMALL: usize = 4;
+/// and more than one page in so many in them is too much.
+const SMALL_SHARE: usize = 128;
 
 const _: () = assert!(PAGE_SIZE == 4096, "the reserve's formula is in 4 KiB pages");
