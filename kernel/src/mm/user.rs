@@ -4,7 +4,10 @@
 //! may sleep. With preemption off they copy only what is there.
 
 use super::UserAddr;
-use crate::{arch::uaccess, mm::try_alloc};
+use crate::{
+    arch::uaccess::{self, SMALL_VALUE},
+    mm::try_alloc,
+};
 use abi::{Errno, Result};
 use alloc::vec::Vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -43,14 +46,24 @@ pub fn clear_user_partial(dst: UserAddr, len: usize) -> usize {
 #[inline]
 pub fn read<T: FromBytes + IntoBytes>(src: UserAddr) -> Result<T> {
     let mut value = T::new_zeroed();
-    copy_from_user(value.as_mut_bytes(), src)?;
+    if size_of::<T>() > SMALL_VALUE {
+        copy_from_user(value.as_mut_bytes(), src)?;
+    } else if !uaccess::raw_read_value(value.as_mut_bytes(), src.0) {
+        return Err(Errno::EFAULT);
+    }
     Ok(value)
 }
 
 /// Writes one value.
 #[inline]
 pub fn write<T: IntoBytes + Immutable>(dst: UserAddr, value: &T) -> Result<()> {
-    copy_to_user(dst, value.as_bytes())
+    if size_of::<T>() > SMALL_VALUE {
+        copy_to_user(dst, value.as_bytes())
+    } else if uaccess::raw_write_value(dst.0, value.as_bytes()) {
+        Ok(())
+    } else {
+        Err(Errno::EFAULT)
+    }
 }
 
 /// Reads `count` values; the caller bounds `count`.

@@ -138,6 +138,65 @@ macro_rules! user_instruction {
     }};
 }
 
+/// How large a value may be that [`raw_read_value`] and [`raw_write_value`] move without a call.
+pub const SMALL_VALUE: usize = 32;
+
+/// Moves four bytes, or some words of eight, between the user's side and the kernel's; whether no move faulted.
+macro_rules! move_value {
+    ($from:ident, $to:ident, $register:literal, $($at:literal),+) => {
+        with_user_access(|| {
+            // SAFETY: the functions that use this vouch for both sides; only the user's can fault, and that goes to the label.
+            unsafe {
+                asm!(
+                    $(
+                        concat!("2: mov ", $register, ", [{from} + ", $at, "]"),
+                        concat!("3: mov [{to} + ", $at, "], ", $register),
+                        exception_entries!("2b", "3b" => "{fault}"),
+                    )+
+                    from = in(reg) $from,
+                    to = in(reg) $to,
+                    out("rax") _,
+                    fault = label { return false },
+                    options(nostack),
+                );
+            }
+            true
+        })
+    };
+}
+
+/// Moves `len` bytes, which the compiler knows: 4, or 8 to [`SMALL_VALUE`] in steps of 8.
+///
+/// # Safety
+/// One side is a valid kernel buffer of `len` bytes, the other is in the user half.
+#[inline(always)]
+unsafe fn move_value(to: *mut u8, from: *const u8, len: usize) -> bool {
+    match len {
+        4 => move_value!(from, to, "eax", "0"),
+        8 => move_value!(from, to, "rax", "0"),
+        16 => move_value!(from, to, "rax", "0", "8"),
+        24 => move_value!(from, to, "rax", "0", "8", "16"),
+        32 => move_value!(from, to, "rax", "0", "8", "16", "24"),
+        // SAFETY: the caller's promise.
+        _ => unsafe { copy(to, from, len) == 0 },
+    }
+}
+
+/// Reads a small value of a size that the compiler knows; whether it could.
+#[inline(always)]
+pub fn raw_read_value(dst: &mut [u8], src: usize) -> bool {
+    // SAFETY: `dst` is valid, and the source is in the user half.
+    in_user_half(src, dst.len())
+        && unsafe { move_value(dst.as_mut_ptr(), src as *const u8, dst.len()) }
+}
+
+/// Writes a small value of a size that the compiler knows; whether it could.
+#[inline(always)]
+pub fn raw_write_value(dst: usize, src: &[u8]) -> bool {
+    // SAFETY: `src` is valid, and the target is in the user half.
+    in_user_half(dst, src.len()) && unsafe { move_value(dst as *mut u8, src.as_ptr(), src.len()) }
+}
+
 /// Saves the `components` of the extended state to user memory (`xsave64`); whether it could. The area is all in the user half.
 pub(super) fn raw_save_extended(area: usize, len: usize, components: u64) -> bool {
     let (low, high) = (components as u32, (components >> 32) as u32);

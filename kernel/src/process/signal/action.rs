@@ -141,11 +141,10 @@ impl Handlers {
         let old = core::mem::replace(&mut table[signal.index()], action);
         let bit = 1 << signal.index();
         for (word, value) in [(&self.ignored, SIG_IGN), (&self.default, SIG_DFL)] {
-            if action.handler == value {
-                word.fetch_or(bit, Ordering::Relaxed);
-            } else {
-                word.fetch_and(!bit, Ordering::Relaxed);
-            }
+            // Only written under the table's lock.
+            let others = word.load(Ordering::Relaxed) & !bit;
+            let own = if action.handler == value { bit } else { 0 };
+            word.store(others | own, Ordering::Relaxed);
         }
         old
     }

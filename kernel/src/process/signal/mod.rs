@@ -82,18 +82,20 @@ pub fn record_trap(trap: usize, error: usize, address: usize) {
 pub fn action(signal: Signal, new: Option<Action>) -> Result<Action> {
     let task = sched::current();
     let signals = &task.process.signals;
-    let handlers = signals.handlers.load();
-    let Some(new) = new else { return Ok(handlers.get(signal)) };
-    if SignalSet::KERNEL_ONLY.contains(signal) {
+    if new.is_some() && SignalSet::KERNEL_ONLY.contains(signal) {
         return Err(Errno::EINVAL);
     }
+    let guard = rcu::read();
+    let handlers = signals.handlers.get(&guard);
+    let Some(new) = new else { return Ok(handlers.get(signal)) };
+    let default_ignored = signal.default_action() == DefaultAction::Ignore;
+    if !(new.handler == SIG_IGN || new.handler == SIG_DFL && default_ignored) {
+        return Ok(handlers.set(signal, new));
+    }
+    // POSIX: a pending signal that becomes ignored is discarded, blocked or not. The lock keeps out who queues one by the old action.
     let mut state = signals.state.lock();
     let old = handlers.set(signal, new);
-    // POSIX: a pending signal that becomes ignored is discarded, blocked or not.
-    let default_ignored = signal.default_action() == DefaultAction::Ignore;
-    if new.handler == SIG_IGN || new.handler == SIG_DFL && default_ignored {
-        send::flush(signals, &mut state, SignalSet::EMPTY.with(signal));
-    }
+    send::flush(signals, &mut state, SignalSet::EMPTY.with(signal));
     drop(state);
     Ok(old)
 }
