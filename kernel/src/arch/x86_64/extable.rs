@@ -34,7 +34,7 @@ unsafe extern "C" {
     static __ex_table_end: Entry;
 }
 
-/// Where the instruction at `rip` goes on after a fault, if it may fault. The table has some hundred entries, and only accesses
+/// Where the instruction at `rip` goes on after a fault, if it may fault. The table has a thousand entries, and only accesses
 /// that are wrong look at it.
 pub(super) fn fix_up(rip: usize) -> Option<usize> {
     let start = &raw const __ex_table_start;
