@@ -56,6 +56,8 @@ impl Attributes {
 pub type Show = Box<dyn Fn(&mut String) -> Result<()> + Send + Sync>;
 /// Finds out at an open what the file will show, or why it may not be opened.
 pub type OpenText = Box<dyn Fn() -> Result<Show> + Send + Sync>;
+/// Opens a file: what is read and written then.
+pub type OpenFile = Box<dyn Fn() -> Result<Arc<dyn FileOps>> + Send + Sync>;
 /// Takes what was written to a file in one call (at most a page).
 pub type Store = Box<dyn Fn(&[u8]) -> Result<()> + Send + Sync>;
 
@@ -223,6 +225,15 @@ impl SyntheticFs {
 
     /// A read-only text file about what `open` finds when the file is opened.
     pub fn text_of_open(self: &Arc<Self>, attributes: Attributes, open: OpenText) -> Arc<Inode> {
+        let open_text = move || {
+            let text = Arc::new(Text { show: Some(open()?), store: None, strict: false });
+            Ok(text_file(text))
+        };
+        self.opened(attributes, Box::new(open_text))
+    }
+
+    /// A regular file whose operations `open` finds when it is opened.
+    pub fn opened(self: &Arc<Self>, attributes: Attributes, open: OpenFile) -> Arc<Inode> {
         self.inode(FileType::Regular, attributes, |common| Arc::new(OpenedNode { common, open }))
     }
 
@@ -454,8 +465,7 @@ impl InodeOps for TextNode {
         self.text.strict
     }
     fn open(&self, _: &Arc<Inode>, _: OpenFlags) -> Result<Arc<dyn FileOps>> {
-        let text = self.text.clone();
-        Ok(Arc::new(TextFile { text, shown: Mutex::new(&class::FILE_BUFFER, None) }))
+        Ok(text_file(self.text.clone()))
     }
     fn as_any(&self) -> &dyn core::any::Any {
         self
@@ -464,7 +474,7 @@ impl InodeOps for TextNode {
 
 struct OpenedNode {
     common: Common,
-    open: OpenText,
+    open: OpenFile,
 }
 
 impl InodeOps for OpenedNode {
@@ -476,8 +486,7 @@ impl InodeOps for OpenedNode {
         Ok(())
     }
     fn open(&self, _: &Arc<Inode>, _: OpenFlags) -> Result<Arc<dyn FileOps>> {
-        let text = Arc::new(Text { show: Some((self.open)()?), store: None, strict: false });
-        Ok(Arc::new(TextFile { text, shown: Mutex::new(&class::FILE_BUFFER, None) }))
+        (self.open)()
     }
     fn as_any(&self) -> &dyn core::any::Any {
         self
@@ -487,6 +496,10 @@ impl InodeOps for OpenedNode {
 struct TextFile {
     text: Arc<Text>,
     shown: Mutex<Option<String>>,
+}
+
+fn text_file(text: Arc<Text>) -> Arc<dyn FileOps> {
+    Arc::new(TextFile { text, shown: Mutex::new(&class::FILE_BUFFER, None) })
 }
 
 impl FileOps for TextFile {

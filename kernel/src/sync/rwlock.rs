@@ -95,7 +95,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Takes it for reading if nobody has it for writing or waits for it.
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
         self.try_acquire(WaiterKind::Shared).then(|| {
-            lock_order::acquired(self.class, Holder::Task);
+            self.note_acquired(Access::Shared);
             RwLockReadGuard(self, PhantomData)
         })
     }

@@ -80,7 +80,6 @@ impl AddressSpace {
         gather: &mut Gather<'_>,
     ) -> Result<()> {
         let zero_pages_too = matches!(vma.backing, Backing::Anonymous);
-        let kept = PteFlags::DIRTY;
         let mut copied = 0;
         let result = self.tables.for_each_leaf(range.clone(), |leaf| {
             let mut target = None;
@@ -105,7 +104,7 @@ impl AddressSpace {
                     copied += 1;
                 }
                 // The child keeps what the parent was advised to give up.
-                target.table().store(index, entry.without(PteFlags::WRITE).with(kept));
+                target.table().store(index, entry.without(PteFlags::WRITE).with(PteFlags::DIRTY));
             }
             Ok(())
         });

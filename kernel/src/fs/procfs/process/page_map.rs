@@ -3,14 +3,17 @@
 use super::{Subject, memory};
 use crate::{
     fs::{
-        File, FileOps, FileType, Inode, InodeOps, IoSink, Metadata, OpenFlags, SetAttr, seek,
-        synthetic::{Attributes, Common, SyntheticFs},
+        File, FileOps, Inode, IoSink, seek,
+        synthetic::{Attributes, SyntheticFs},
     },
     mm::{AddressSpace, FrameNumbers},
     process::{Capability, capable},
 };
 use abi::{Errno, Result};
-use alloc::sync::{Arc, Weak};
+use alloc::{
+    boxed::Box,
+    sync::{Arc, Weak},
+};
 
 const WORD: usize = size_of::<u64>();
 /// Words that are made at a time.
@@ -19,31 +22,13 @@ const WORDS: usize = 64;
 /// The file.
 pub fn file(fs: &Arc<SyntheticFs>, subject: &Subject, attributes: Attributes) -> Arc<Inode> {
     let subject = subject.clone();
-    fs.inode(FileType::Regular, attributes, |common| Arc::new(Node { common, subject }))
-}
-
-struct Node {
-    common: Common,
-    subject: Subject,
-}
-
-impl InodeOps for Node {
-    fn metadata(&self, inode: &Inode) -> Result<Metadata> {
-        Ok(self.common.metadata(inode, 0))
-    }
-    fn set_attr(&self, _: &Inode, change: &SetAttr) -> Result<()> {
-        self.common.set_attr(change);
-        Ok(())
-    }
-    fn open(&self, _: &Arc<Inode>, _: OpenFlags) -> Result<Arc<dyn FileOps>> {
-        let mm = memory::open_space(&self.subject)?.ok_or(Errno::ESRCH)?;
+    let open = move || -> Result<Arc<dyn FileOps>> {
+        let mm = memory::open_space(&subject)?.ok_or(Errno::ESRCH)?;
         let privileged = capable(Capability::SysAdmin);
         let numbers = if privileged { FrameNumbers::Shown } else { FrameNumbers::Hidden };
         Ok(Arc::new(PageMap { mm: Arc::downgrade(&mm), numbers }))
-    }
-    fn as_any(&self) -> &dyn core::any::Any {
-        self
-    }
+    };
+    fs.opened(attributes, Box::new(open))
 }
 
 struct PageMap {
