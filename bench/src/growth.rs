@@ -11,6 +11,7 @@ use xtask::error::Result;
 use xtask::vm::{self, Ending};
 use xtask::{paths, progress, rootfs};
 
+use crate::journal::Journal;
 use crate::machine::System;
 use crate::results::{Figure, Growth, Outcome};
 
@@ -129,7 +130,11 @@ pub fn describe(operation: &str) -> Option<&'static str> {
 }
 
 /// Measures every `wanted` operation at every size on both kernels, so many times.
-pub fn measure(wanted: impl Fn(&str) -> bool, rounds: u32) -> Result<Vec<Growth>> {
+pub fn measure(
+    wanted: impl Fn(&str) -> bool,
+    rounds: u32,
+    journal: &Journal,
+) -> Result<Vec<Growth>> {
     let overlay = compile()?;
     let mut found = Vec::new();
     for program in PROGRAMS {
@@ -137,13 +142,13 @@ pub fn measure(wanted: impl Fn(&str) -> bool, rounds: u32) -> Result<Vec<Growth>
         if operations().next().is_none() {
             continue;
         }
-        let mut runs = [Vec::new(), Vec::new()];
-        for _ in 0..rounds {
-            for (runs, system) in runs.iter_mut().zip([System::Linux, System::Nos]) {
-                let _progress = progress::spinner(format!("{} on {}", program.name, system.name()));
-                runs.push(run(program, system, &overlay)?);
-            }
-        }
+        let _progress = progress::spinner(format!("growth: {}", program.name));
+        let of_rounds = |system: System| -> Result<Vec<Run>> {
+            (1..=rounds).map(|round| run(program, system, round, &overlay, journal)).collect()
+        };
+        // Counts do not depend on what else the host does; crowds on both kernels are as much as it has memory for.
+        let (linux, nos) = rayon::join(|| of_rounds(System::Linux), || of_rounds(System::Nos));
+        let runs = [linux?, nos?];
         for (operation, _) in operations() {
             let of = |runs: &[Run]| -> Vec<Outcome> {
                 let at = |size: &u32| {
@@ -197,7 +202,16 @@ impl Run {
     }
 }
 
-fn run(program: &Program, system: System, overlay: &Path) -> Result<Run> {
+/// What a program printed, and why sizes have no line.
+type Printed = (String, String);
+
+fn run(
+    program: &Program,
+    system: System,
+    round: u32,
+    overlay: &Path,
+    journal: &Journal,
+) -> Result<Run> {
     let mut options = system.options();
     options.icount = true;
     options.mem = program.memory.into();
@@ -206,19 +220,28 @@ fn run(program: &Program, system: System, overlay: &Path) -> Result<Run> {
     options.command = std::iter::once(format!("{GUEST_FOLDER}/{}", program.name))
         .chain(program.sizes.iter().map(u32::to_string))
         .collect();
-    let log = paths::log(&format!("growth-{}-{}.txt", program.name, system.name()))?;
-    let outcome = vm::run_logged(&options, &log)?;
-    let output = String::from_utf8_lossy(&outcome.output);
-    let ending = match outcome.ending {
+    let name = format!("growth-{}-round{round}-{}", program.name, system.name());
+    let (output, ending): Printed = journal.part(&name, &format!("{options:?}"), || {
+        let log = journal.file(&format!("{name}.txt"))?;
+        let outcome = vm::run_logged(&options, &log)?;
+        let output = String::from_utf8_lossy(&outcome.output).into_owned();
+        let ending = why_no_more(&outcome, &output);
+        Ok((output, ending))
+    })?;
+    Ok(Run { costs: parse(&output), ending })
+}
+
+/// Why a program that ended so has no figure for a size.
+fn why_no_more(outcome: &vm::Outcome, output: &str) -> String {
+    match outcome.ending {
         Ending::Status(0) => "the program printed no such figure".to_owned(),
-        Ending::Status(status) => match last_complaint(&output) {
+        Ending::Status(status) => match last_complaint(output) {
             Some(complaint) => format!("ended with status {status}: {complaint}"),
             None => format!("ended with status {status}"),
         },
         Ending::TimedOut => format!("not reached within {LIMIT_SECONDS} s"),
         Ending::Panicked => format!("the kernel stopped: {}", outcome.last_words()),
-    };
-    Ok(Run { costs: parse(&output), ending })
+    }
 }
 
 /// The figures among the lines that a program printed.

@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use xtask::error::{AtPath, Result};
 use xtask::vm::{self, Deadline, Ending, Options};
 use xtask::{paths, rootfs};
@@ -34,7 +35,7 @@ pub struct Command {
 }
 
 /// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// With this status.
     Exit(i32),
@@ -45,7 +46,7 @@ pub enum End {
 }
 
 /// What a command did.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ran {
     /// What it printed.
     pub output: String,
@@ -156,8 +157,8 @@ fn lay_out(work: &Path, commands: &[Command], from: usize) -> Result<()> {
     fs::write(&to, list).at(&to)
 }
 
-/// The compiled driver.
-fn driver() -> Result<PathBuf> {
+/// The driver, which is compiled if it is out of date.
+pub fn driver() -> Result<PathBuf> {
     let to = paths::target()?.join("bench-driver");
     rootfs::compile(&[paths::root().join("bench/guest/driver/driver.c")], &[], &to)?;
     Ok(to)

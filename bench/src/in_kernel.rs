@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::fs;
 
-use xtask::error::Result;
+use serde::{Deserialize, Serialize};
+use xtask::error::{AtPath, Result};
 use xtask::progress;
 use xtask::vm::{self, Ending};
 
+use crate::journal::Journal;
 use crate::machine::System;
 use crate::results::{Figure, InKernel, Outcome, Settings};
 
@@ -28,17 +30,18 @@ pub fn measure(
     figures: &[Figure],
     counts: u32,
     wanted: impl Fn(&str) -> bool,
+    journal: &Journal,
 ) -> Result<Vec<InKernel>> {
     let mut table = Table::default();
     if figures.contains(&Figure::Instructions) {
-        for _ in 0..counts {
-            table.add(1, Figure::Instructions, boot(1, Figure::Instructions)?);
+        for round in 1..=counts {
+            table.add(1, Figure::Instructions, boot(1, Figure::Instructions, round, journal)?);
         }
     }
     if figures.contains(&Figure::WallClock) {
-        for _ in 0..settings.rounds {
+        for round in 1..=settings.rounds {
             for &cpus in &settings.smp {
-                table.add(cpus, Figure::WallClock, boot(cpus, Figure::WallClock)?);
+                table.add(cpus, Figure::WallClock, boot(cpus, Figure::WallClock, round, journal)?);
             }
         }
     }
@@ -46,13 +49,14 @@ pub fn measure(
 }
 
 /// What one machine said, and why it stopped early if it did.
+#[derive(Serialize, Deserialize)]
 struct Said {
     lines: Vec<Line>,
     failure: Option<String>,
 }
 
 /// One measurement.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Line {
     name: String,
     cpus: u32,
@@ -61,15 +65,21 @@ struct Line {
     share: Option<f64>,
 }
 
-fn boot(cpus: u32, figure: Figure) -> Result<Said> {
-    let _progress = progress::spinner(format!("NOS measures itself, {cpus} CPUs, {figure:?}"));
+fn boot(cpus: u32, figure: Figure, round: u32, journal: &Journal) -> Result<Said> {
     let mut options = System::Nos.options();
     options.smp = cpus;
     options.icount = figure == Figure::Instructions;
     options.append = SWITCH.into();
     options.timeout = Some(LIMIT_SECONDS);
-    let outcome = vm::run_kernel(&options)?;
-    let text = fs::read(&outcome.log).unwrap_or_default();
+    let name = format!("kernel-{figure:?}-smp{cpus}-round{round}");
+    journal.part(&name, &format!("{options:?}"), || {
+        let _progress = progress::spinner(format!("NOS measures itself, {cpus} CPUs, {figure:?}"));
+        said(&vm::run_kernel(&options)?)
+    })
+}
+
+fn said(outcome: &vm::Outcome) -> Result<Said> {
+    let text = fs::read(&outcome.log).at(&outcome.log)?;
     let (lines, done) = parse(&String::from_utf8_lossy(&text));
     let failure = match outcome.ending {
         Ending::Status(0) if done => None,

@@ -4,6 +4,8 @@
 //! * [`suites`]: what is run, and how its figures are read
 //! * [`plan`]: which of it is run where and how often; rounds, A B A B
 //! * [`guest`]: many commands in one boot, and on after a crash
+//! * [`devices`]: a disk and a network card, and the host at their other end
+//! * [`journal`]: what is done of a run, which may go on after it was cut off
 //! * [`packages`]: the programs, from Debian
 //! * [`machine`]: what the figures were measured on
 //! * [`boot`]: start and size of the kernels
@@ -16,9 +18,11 @@
 
 pub mod boot;
 pub mod compare;
+pub mod devices;
 pub mod growth;
 pub mod guest;
 pub mod in_kernel;
+pub mod journal;
 pub mod machine;
 pub mod packages;
 pub mod plan;

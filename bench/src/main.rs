@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use bench::compare::Comparison;
+use bench::journal::Journal;
 use bench::machine::System;
 use bench::plan::{self, Plan};
 use bench::report::history::{self, History};
@@ -47,6 +48,9 @@ struct Cli {
     /// Measure the kernel that was built last, without looking whether it is up to date.
     #[arg(long)]
     no_build: bool,
+    /// Go on with this commit's newest run, which was cut off, where it stopped.
+    #[arg(long)]
+    resume: bool,
     /// Only how costs grow; with --only, these operations.
     #[arg(long, conflicts_with_all = ["suite", "quick"])]
     growth: bool,
@@ -91,7 +95,7 @@ impl Cli {
         if self.quick || self.is_narrowed() && !self.growth {
             return Ok(Vec::new());
         }
-        Ok(growth::measure(|operation| self.wants(operation), plan.counts())?)
+        Ok(growth::measure(|operation| self.wants(operation), plan.counts(), &plan.journal)?)
     }
 
     fn measure_kernel(&self, plan: &Plan) -> anyhow::Result<Vec<InKernel>> {
@@ -99,7 +103,8 @@ impl Cli {
             return Ok(Vec::new());
         }
         let wanted = |operation: &str| self.wants(operation);
-        Ok(in_kernel::measure(&plan.settings, &plan.figures, plan.counts(), wanted)?)
+        let (settings, figures) = (&plan.settings, &plan.figures);
+        Ok(in_kernel::measure(settings, figures, plan.counts(), wanted, &plan.journal)?)
     }
 
     /// Whether an operation that has no suite is among the only ones asked for.
@@ -144,7 +149,12 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     }
     let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let git = machine::commit()?;
-    let name = name(&date, &git, cli.quick);
+    let raw = paths::target()?.join("bench");
+    let journal = if cli.resume {
+        Journal::resumed(cut_off(&raw, &git, cli.quick)?)
+    } else {
+        Journal::new(raw.join(name(&date, &git, cli.quick)))
+    };
     let mut systems = vec![System::Linux, System::Nos];
     if cli.stock {
         systems.push(System::StockLinux);
@@ -156,7 +166,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         figures: cli.figure.map_or(vec![Figure::Instructions, Figure::WallClock], |one| vec![one]),
         systems,
         verify: cli.verify_icount || !cli.quick,
-        raw: paths::target()?.join("bench").join(&name),
+        journal,
     };
     let report = Report {
         schema: SCHEMA,
@@ -170,9 +180,11 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         kernel: cli.measure_kernel(&plan)?,
     };
     let results = paths::created(cli.results()?)?;
+    let raw = plan.journal.folder();
+    let name = raw.file_name().unwrap_or_default().to_string_lossy();
     let file = results.join(format!("{name}.json"));
     report.write(&file)?;
-    eprintln!("all that the programs printed: {}", plan.raw.display());
+    eprintln!("all that the programs printed: {}", raw.display());
     eprintln!("results: {}", file.display());
     for removed in history::prune(&results)? {
         eprintln!(
@@ -229,6 +241,27 @@ fn newest(results: &Path) -> anyhow::Result<Report> {
 /// `2026-01-31-0123456`: names sort by date.
 fn name(date: &str, git: &str, quick: bool) -> String {
     let day = date.split('T').next().unwrap_or_default();
+    format!("{day}-{}", without_date(git, quick))
+}
+
+fn without_date(git: &str, quick: bool) -> String {
     let quick = if quick { "-quick" } else { "" };
-    format!("{day}-{}{quick}", git.trim_end_matches('+'))
+    format!("{}{quick}", git.trim_end_matches('+'))
+}
+
+/// The folder of the newest run of this commit.
+fn cut_off(runs: &Path, git: &str, quick: bool) -> anyhow::Result<PathBuf> {
+    if git.ends_with('+') {
+        anyhow::bail!("files differ from {git}: what a run of that commit found is not theirs");
+    }
+    let end = format!("-{}", without_date(git, quick));
+    let mut found = Vec::new();
+    for entry in fs::read_dir(paths::created(runs.to_path_buf())?).at(runs)? {
+        let entry = entry.at(runs)?;
+        if entry.file_name().to_string_lossy().ends_with(&end) {
+            found.push(entry.path());
+        }
+    }
+    let newest = found.into_iter().max();
+    newest.ok_or_else(|| anyhow::anyhow!("no run of {git} is in {}", runs.display()))
 }

@@ -1,17 +1,21 @@
 //! Which case runs where and how often, and the table of rows that comes of it.
 //!
-//! Kernels take turns, round by round (A B A B), so that whatever else the host does meets both alike. Time is
-//! measured in several rounds, for every number of CPUs; instructions, which are deterministic, once, or twice
-//! to prove that they are. A case that cost its guest the life or its time on a kernel is not run there again.
+//! Time is measured in several rounds, for every number of CPUs. Kernels take turns, round by round (A B A B), so that whatever
+//! else the host does meets both alike. Instructions, which are deterministic, are counted once, or twice to prove that they are,
+//! and by as many machines at once as the host has processors. A case that cost its guest the life or its time on a kernel is not run there again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use xtask::error::{Error, Result};
-use xtask::{paths, rootfs, test};
+use xtask::vm::Options;
+use xtask::{rootfs, test};
 
+use crate::devices::Devices;
 use crate::guest::{self, Command, Done, End};
+use crate::journal::Journal;
 use crate::machine::System;
 use crate::packages;
 use crate::results::{Figure, Outcome, Row, Settings};
@@ -31,8 +35,8 @@ pub struct Plan {
     pub systems: Vec<System>,
     /// Count instructions twice and say how far the two are apart.
     pub verify: bool,
-    /// The folder for all that the programs print.
-    pub raw: PathBuf,
+    /// Where all that the programs print goes, and what is done.
+    pub journal: Journal,
 }
 
 /// Runs of the cases of a suite with one kind of figure and one number of CPUs.
@@ -43,33 +47,69 @@ struct Pass {
     rounds: u32,
 }
 
+/// Runs of the cases of one suite in one pass.
+struct Step<'a> {
+    suite: &'a Suite,
+    pass: Pass,
+    cases: Vec<&'a Case>,
+    /// What the suite adds to the root file system, if it could be had.
+    overlays: &'a Result<Vec<PathBuf>>,
+}
+
 /// Measures, and returns a row for every figure that was asked for.
 pub fn measure(plan: &Plan) -> Result<Vec<Row>> {
-    let all = suites::all();
-    let known = |name: &&String| all.iter().all(|suite| suite.name != name.as_str());
-    if let Some(name) = plan.suites.iter().find(known) {
-        let names: Vec<&str> = all.iter().map(|suite| suite.name).collect();
-        let names = names.join(", ");
-        return Err(Error::Usage(format!("no suite is called {name}; there are: {names}")));
-    }
-    let chosen: Vec<Suite> = all
-        .into_iter()
-        .filter(|suite| plan.suites.is_empty() || plan.suites.iter().any(|name| name == suite.name))
-        .filter_map(|suite| plan.choose(suite))
+    let chosen = plan.chosen()?;
+    let overlays: Vec<Result<Vec<PathBuf>>> = chosen.iter().map(overlays).collect();
+    let steps: Vec<Step<'_>> = chosen
+        .iter()
+        .zip(&overlays)
+        .flat_map(|(suite, overlays)| plan.steps(suite, overlays))
         .collect();
-    let progress = progress(chosen.iter().map(|suite| plan.commands(suite)).sum());
-    let mut rows = Vec::new();
-    for suite in &chosen {
-        rows.extend(plan.suite(suite, &progress)?);
+    let progress = progress(steps.iter().map(|step| plan.commands(step)).sum());
+    // Before machines run side by side, which would compile it at the same time.
+    guest::driver()?;
+    // What else the host does makes no difference to counts: they take all its processors.
+    let counts: Vec<(usize, System)> = (0..steps.len())
+        .filter(|step| steps[*step].pass.figure == Figure::Instructions)
+        .flat_map(|step| plan.systems.iter().map(move |system| (step, *system)))
+        .collect();
+    let counted = counts
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(step, system)| Ok((step, plan.table(&steps[step], &[system], &progress)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let mut tables: Vec<Table> = steps.iter().map(|_| Table::default()).collect();
+    for (step, table) in counted {
+        tables[step].merge(table);
+    }
+    for (step, table) in steps.iter().zip(&mut tables) {
+        if step.pass.figure == Figure::WallClock {
+            *table = plan.table(step, &plan.systems, &progress)?;
+        }
     }
     progress.finish_and_clear();
-    Ok(rows)
+    Ok(steps.iter().zip(&tables).flat_map(|(step, table)| plan.rows(step, table)).collect())
 }
 
 impl Plan {
     /// How often instructions are counted.
     pub fn counts(&self) -> u32 {
         if self.verify { 2 } else { 1 }
+    }
+
+    /// The suites with those of their rows that are wanted.
+    fn chosen(&self) -> Result<Vec<Suite>> {
+        let all = suites::all();
+        let known = |name: &&String| all.iter().all(|suite| suite.name != name.as_str());
+        if let Some(name) = self.suites.iter().find(known) {
+            let names: Vec<&str> = all.iter().map(|suite| suite.name).collect();
+            let names = names.join(", ");
+            return Err(Error::Usage(format!("no suite is called {name}; there are: {names}")));
+        }
+        let wanted = |suite: &Suite| {
+            self.suites.is_empty() || self.suites.iter().any(|name| name == suite.name)
+        };
+        Ok(all.into_iter().filter(wanted).filter_map(|suite| self.choose(suite)).collect())
     }
 
     /// The suite with those of its rows that are wanted; `None` if there are none.
@@ -100,61 +140,55 @@ impl Plan {
         passes
     }
 
+    fn steps<'a>(
+        &self,
+        suite: &'a Suite,
+        overlays: &'a Result<Vec<PathBuf>>,
+    ) -> impl Iterator<Item = Step<'a>> {
+        let step = |pass| {
+            let cases: Vec<&Case> =
+                suite.cases.iter().filter(|case| self.includes(pass, suite, case)).collect();
+            (!cases.is_empty()).then_some(Step { suite, pass, cases, overlays })
+        };
+        self.passes().into_iter().filter_map(step)
+    }
+
     /// Whether a case belongs into a pass.
-    fn includes(&self, pass: Pass, case: &Case) -> bool {
+    fn includes(&self, pass: Pass, suite: &Suite, case: &Case) -> bool {
         match pass.figure {
-            Figure::Instructions => true,
+            // How long devices take is the host's affair, and no two runs are the same.
+            Figure::Instructions => !suite.devices,
             Figure::WallClock => {
                 case.scales == Scales::Yes || Some(&pass.smp) == self.settings.smp.iter().min()
             }
         }
     }
 
-    /// The number of commands that a suite runs in all.
-    fn commands(&self, suite: &Suite) -> u64 {
-        let of_pass = |pass: Pass| {
-            let cases = suite.cases.iter().filter(|case| self.includes(pass, case)).count();
-            (cases * self.systems.len()) as u64 * u64::from(pass.rounds)
-        };
-        self.passes().into_iter().map(of_pass).sum()
+    /// The number of commands that a step runs in all.
+    fn commands(&self, step: &Step<'_>) -> u64 {
+        (step.cases.len() * self.systems.len()) as u64 * u64::from(step.pass.rounds)
     }
 
-    fn suite(&self, suite: &Suite, progress: &ProgressBar) -> Result<Vec<Row>> {
-        let overlays = overlays(suite);
-        let mut rows = Vec::new();
-        for pass in self.passes() {
-            let cases: Vec<&Case> =
-                suite.cases.iter().filter(|case| self.includes(pass, case)).collect();
-            if cases.is_empty() {
-                continue;
-            }
-            let mut table = Table::default();
-            match &overlays {
-                Ok(overlays) => {
-                    for round in 0..pass.rounds {
-                        for system in &self.systems {
-                            let run = Run { suite, pass, round, system: *system, overlays };
-                            self.boot(&run, &cases, &mut table, progress)?;
-                        }
+    /// All rounds of a step on these kernels, in turn.
+    fn table(&self, step: &Step<'_>, systems: &[System], progress: &ProgressBar) -> Result<Table> {
+        let mut table = Table::default();
+        match step.overlays {
+            Ok(overlays) => {
+                for round in 0..step.pass.rounds {
+                    for system in systems {
+                        let run = Run { step, round, system: *system, overlays };
+                        self.boot(&run, &mut table, progress)?;
                     }
                 }
-                Err(error) => table.download_failed = Some(error.to_string()),
             }
-            for (index, case) in cases.iter().enumerate() {
-                rows.extend(case.rows.iter().map(|row| self.row(suite, pass, index, row, &table)));
-            }
+            Err(error) => table.download_failed = Some(error.to_string()),
         }
-        Ok(rows)
+        Ok(table)
     }
 
     /// Runs the cases once on one kernel.
-    fn boot(
-        &self,
-        run: &Run<'_>,
-        cases: &[&Case],
-        table: &mut Table,
-        progress: &ProgressBar,
-    ) -> Result<()> {
+    fn boot(&self, run: &Run<'_>, table: &mut Table, progress: &ProgressBar) -> Result<()> {
+        let cases = &run.step.cases;
         let indices: Vec<usize> = (0..cases.len())
             .filter(|index| !table.given_up.contains(&(*index, run.system)))
             .collect();
@@ -166,20 +200,23 @@ impl Plan {
                 limit: cases[*index].limit,
             })
             .collect();
-        let mut options = run.system.options();
-        options.smp = run.pass.smp;
-        options.icount = run.pass.figure == Figure::Instructions;
-        options.overlay = run.overlays.to_vec();
+        let options = run.options();
         let title = run.title();
-        if progress.is_hidden() {
-            eprintln!("{title} …");
-        }
+        let input = format!("{options:?} {commands:?}");
         let mut before = 0;
-        let results = guest::run(&options, &commands, &run.raw(&self.raw)?, |index| {
-            let row = &cases[indices[index]].rows[0];
-            progress.inc(index as u64 - before);
-            before = index as u64;
-            progress.set_message(format!("{title}: {} {}", row.name, row.label));
+        let results = self.journal.part(&run.file_name(), &input, || {
+            if progress.is_hidden() {
+                eprintln!("{title} …");
+            }
+            let devices = Devices::start(run.step.suite, run.overlays)?;
+            let options = devices.attached_to(options);
+            let raw = self.journal.file(&format!("{}.txt", run.file_name()))?;
+            guest::run(&options, &commands, &raw, |index| {
+                let row = &cases[indices[index]].rows[0];
+                progress.inc(index as u64 - before);
+                before = index as u64;
+                progress.set_message(format!("{title}: {} {}", row.name, row.label));
+            })
         })?;
         progress.inc(commands.len() as u64 - before);
         for (index, done) in indices.into_iter().zip(results) {
@@ -191,13 +228,22 @@ impl Plan {
         Ok(())
     }
 
-    fn row(&self, suite: &Suite, pass: Pass, case: usize, row: &Reading, table: &Table) -> Row {
+    /// The rows of a step.
+    fn rows(&self, step: &Step<'_>, table: &Table) -> Vec<Row> {
+        let of_case = |(index, case): (usize, &&Case)| -> Vec<Row> {
+            case.rows.iter().map(|row| self.row(step, index, row, table)).collect()
+        };
+        step.cases.iter().enumerate().flat_map(of_case).collect()
+    }
+
+    fn row(&self, step: &Step<'_>, case: usize, row: &Reading, table: &Table) -> Row {
+        let pass = step.pass;
         let (unit, better) = row.unit(pass.figure);
         let outcome = |system| table.outcome(case, system, row, pass.figure);
         let (nos, linux) = (outcome(System::Nos), outcome(System::Linux));
         let repeats = self.verify && pass.figure == Figure::Instructions;
         Row {
-            suite: suite.name.into(),
+            suite: step.suite.name.into(),
             name: row.name.clone(),
             label: row.label.clone(),
             unit,
@@ -230,8 +276,7 @@ fn overlays(suite: &Suite) -> Result<Vec<PathBuf>> {
 
 /// One boot of one kernel for one suite.
 struct Run<'a> {
-    suite: &'a Suite,
-    pass: Pass,
+    step: &'a Step<'a>,
     round: u32,
     system: System,
     overlays: &'a [PathBuf],
@@ -239,25 +284,32 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn title(&self) -> String {
-        let Pass { figure, smp, rounds } = self.pass;
+        let Pass { figure, smp, rounds } = self.step.pass;
         let what = match figure {
             Figure::Instructions => "instructions".to_owned(),
             Figure::WallClock => format!("time, {smp} CPU{}", if smp == 1 { "" } else { "s" }),
         };
-        let (suite, system, round) = (self.suite.name, self.system.name(), self.round + 1);
+        let (suite, system, round) = (self.step.suite.name, self.system.name(), self.round + 1);
         format!("{suite} on {system}: {what}, round {round} of {rounds}")
     }
 
-    /// The file for what its commands print.
-    fn raw(&self, folder: &Path) -> Result<PathBuf> {
-        let Pass { figure, smp, .. } = self.pass;
+    /// The name of the files about it, without what comes behind the dot.
+    fn file_name(&self) -> String {
+        let Pass { figure, smp, .. } = self.step.pass;
         let figure = match figure {
             Figure::Instructions => "instructions".to_owned(),
             Figure::WallClock => format!("time-smp{smp}"),
         };
-        let (suite, system, round) = (self.suite.name, self.system.name(), self.round + 1);
-        let name = format!("{suite}-{figure}-round{round}-{system}.txt");
-        Ok(paths::created(folder.to_path_buf())?.join(name))
+        let (suite, system, round) = (self.step.suite.name, self.system.name(), self.round + 1);
+        format!("{suite}-{figure}-round{round}-{system}")
+    }
+
+    fn options(&self) -> Options {
+        let mut options = self.system.options();
+        options.smp = self.step.pass.smp;
+        options.icount = self.step.pass.figure == Figure::Instructions;
+        options.overlay = self.overlays.to_vec();
+        options
     }
 }
 
@@ -271,6 +323,13 @@ struct Table {
 }
 
 impl Table {
+    /// Takes in what another table has of other kernels.
+    fn merge(&mut self, other: Self) {
+        self.results.extend(other.results);
+        self.given_up.extend(other.given_up);
+        self.download_failed = self.download_failed.take().or(other.download_failed);
+    }
+
     fn outcome(&self, case: usize, system: System, row: &Reading, figure: Figure) -> Outcome {
         if let Some(reason) = &self.download_failed {
             return Outcome::missing(reason);
@@ -302,7 +361,7 @@ mod tests {
             figures: vec![Figure::Instructions, Figure::WallClock],
             systems: vec![System::Linux, System::Nos],
             verify: true,
-            raw: PathBuf::new(),
+            journal: Journal::new(PathBuf::new()),
         }
     }
 
@@ -334,9 +393,35 @@ mod tests {
         let suite = lmbench();
         let pass = |smp| Pass { figure: Figure::WallClock, smp, rounds: 1 };
         let case = |name| suite.cases.iter().find(|case| case.rows[0].name == name).unwrap();
-        assert!(plan.includes(pass(2), case("lat_pipe")));
-        assert!(!plan.includes(pass(4), case("lat_pipe")));
-        assert!(plan.includes(pass(2), case("bw_pipe")));
-        assert!(plan.includes(pass(4), case("bw_pipe")));
+        assert!(plan.includes(pass(2), &suite, case("lat_pipe")));
+        assert!(!plan.includes(pass(4), &suite, case("lat_pipe")));
+        assert!(plan.includes(pass(2), &suite, case("bw_pipe")));
+        assert!(plan.includes(pass(4), &suite, case("bw_pipe")));
+    }
+
+    #[test]
+    fn what_depends_on_the_hosts_devices_is_not_counted() {
+        let plan = plan(false, None);
+        let overlays = Ok(Vec::new());
+        for suite in suites::all() {
+            let counted =
+                plan.steps(&suite, &overlays).any(|step| step.pass.figure == Figure::Instructions);
+            assert_eq!(counted, !suite.devices, "{}", suite.name);
+        }
+    }
+
+    #[test]
+    fn kernels_that_were_counted_apart_meet_in_one_table() {
+        let done = |text: &str| -> Done { Err(text.to_owned()) };
+        let mut table = Table::default();
+        for system in [System::Linux, System::Nos] {
+            let mut of_one = Table::default();
+            of_one.results.insert((0, system), vec![done(system.name())]);
+            of_one.given_up.insert((0, system));
+            table.merge(of_one);
+        }
+        assert_eq!(table.results[&(0, System::Nos)], [done("nos")]);
+        assert_eq!(table.results[&(0, System::Linux)], [done("linux")]);
+        assert_eq!(table.given_up.len(), 2);
     }
 }

@@ -21,14 +21,14 @@ pub(super) fn suite() -> Suite {
         case("writes, 64 KiB", "--rw=write --bs=64k --ioengine=psync", writes),
         case("random reads, 4 KiB, mapped", "--rw=randread --bs=4k --ioengine=mmap", reads),
     ];
-    Suite { name: "fio", packages: &["fio"], recipes: &[], cases }
+    Suite { name: "fio", packages: &["fio"], recipes: &[], devices: false, cases }
 }
 
-fn reads(ran: &Ran) -> Option<f64> {
+pub(super) fn reads(ran: &Ran) -> Option<f64> {
     field(ran, READS)
 }
 
-fn writes(ran: &Ran) -> Option<f64> {
+pub(super) fn writes(ran: &Ran) -> Option<f64> {
     field(ran, WRITES)
 }
 

@@ -21,7 +21,7 @@ pub(super) fn suite() -> Suite {
     cases.extend(communication());
     cases.extend(network());
     cases.extend(memory_and_files());
-    Suite { name: "lmbench", packages: &["lmbench"], recipes: &[], cases }
+    Suite { name: "lmbench", packages: &["lmbench"], recipes: &[], devices: false, cases }
 }
 
 /// A case that runs `program` with `arguments` after `prepare`.

@@ -10,6 +10,7 @@ mod programs;
 mod rt_tests;
 mod stress_ng;
 mod sysbench;
+mod virtio;
 
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Suite {
     pub packages: &'static [&'static str],
     /// The recipes of the root file system's programs that it needs besides.
     pub recipes: &'static [&'static str],
+    /// Whether its machine has a disk and a network card (`crate::devices`).
+    pub devices: bool,
     /// What is run.
     pub cases: Vec<Case>,
 }
@@ -82,6 +85,7 @@ pub fn all() -> Vec<Suite> {
         fio::suite(),
         network::iperf3(),
         network::netperf(),
+        virtio::suite(),
         programs::suite(),
     ]
 }
@@ -199,8 +203,8 @@ mod tests {
     use super::*;
     use xtask::fairness;
 
-    /// The suite of everyday programs, which is no benchmark by itself.
-    const PROGRAMS: &str = "programs";
+    /// Suites that are not called by a benchmark's name: everyday programs, and what goes through devices.
+    const NO_BENCHMARKS: [&str; 2] = ["programs", "virtio"];
 
     fn ran(output: &str, end: End) -> Done {
         Ok(Ran { output: output.into(), end, elapsed: Duration::from_nanos(2500) })
@@ -241,7 +245,8 @@ mod tests {
     fn the_fairness_check_knows_all_that_is_run() {
         for suite in all() {
             let is_known = |name: &str| fairness::NAMES.contains(&name);
-            assert!(is_known(suite.name) || suite.name == PROGRAMS, "{}", suite.name);
+            let is_none = NO_BENCHMARKS.contains(&suite.name);
+            assert!(is_known(suite.name) || is_none, "{}", suite.name);
             for row in suite.cases.iter().flat_map(|case| &case.rows) {
                 assert!(!row.name.contains('_') || is_known(&row.name), "{}", row.name);
             }

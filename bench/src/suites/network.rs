@@ -5,7 +5,7 @@
 use super::{Case, Scales, Suite, number_before};
 use crate::guest::Ran;
 
-const SECONDS: u32 = 2;
+const SECONDS: u32 = 1;
 
 /// iperf3: how much a second over streams.
 pub(super) fn iperf3() -> Suite {
@@ -23,7 +23,7 @@ pub(super) fn iperf3() -> Suite {
         case("UDP, 1 stream", "--udp --bandwidth 0"),
         case("UDP, 4 streams", "--udp --bandwidth 0 --parallel 4"),
     ];
-    Suite { name: "iperf3", packages: &["iperf3"], recipes: &[], cases }
+    Suite { name: "iperf3", packages: &["iperf3"], recipes: &[], devices: false, cases }
 }
 
 /// netperf: round trips and streams.
@@ -45,12 +45,12 @@ pub(super) fn netperf() -> Suite {
     for case in &mut cases {
         case.scales = Scales::Yes;
     }
-    Suite { name: "netperf", packages: &["netperf"], recipes: &[], cases }
+    Suite { name: "netperf", packages: &["netperf"], recipes: &[], devices: false, cases }
 }
 
 /// The sum's line, or the only stream's:
 /// `[  5]   0.00-2.00   sec   512 MBytes  2147 Mbits/sec                  receiver`
-fn received(ran: &Ran) -> Option<f64> {
+pub(super) fn received(ran: &Ran) -> Option<f64> {
     let line = ran.output.lines().rfind(|line| line.trim_end().ends_with("receiver"))?;
     number_before(line, "Mbits/sec")
 }

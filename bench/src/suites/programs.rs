@@ -33,6 +33,7 @@ pub(super) fn suite() -> Suite {
             "zstd",
         ],
         recipes: &["sqlite", "tcc"],
+        devices: false,
         cases,
     }
 }

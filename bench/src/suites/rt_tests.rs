@@ -21,7 +21,7 @@ pub(super) fn suite() -> Suite {
     let mut case = Case::new("cyclictest", "mean", wakes).time(mean).headline();
     case.rows.extend(Case::new("cyclictest", "worst", "").time(worst).rows);
     cases.push(case);
-    Suite { name: "rt-tests", packages: &["rt-tests"], recipes: &[], cases }
+    Suite { name: "rt-tests", packages: &["rt-tests"], recipes: &[], devices: false, cases }
 }
 
 /// `Time: 0.123`, in seconds.

@@ -35,7 +35,7 @@ pub(super) fn suite() -> Suite {
     for case in &mut cases {
         case.scales = Scales::Yes;
     }
-    Suite { name: "sysbench", packages: &["sysbench"], recipes: &[], cases }
+    Suite { name: "sysbench", packages: &["sysbench"], recipes: &[], devices: false, cases }
 }
 
 /// `total number of events:              4129`, and the time they took: version 1.0.20 prints no rate here.
