@@ -19,8 +19,9 @@ use lists::End;
 use runqueue::{Band, NICE_0_WEIGHT, RunQueue, WAKE_UP_GRANULARITY};
 
 /// How long a task has the CPU before another of its class takes it for having been woken, unless an interrupt woke that: a task
-/// that wakes others again and again would give them the CPU each time.
-const TURN: u64 = 100_000;
+/// that wakes others again and again would give them the CPU each time. Setting a timer and taking its interrupt has to be little
+/// beside it, and takes a virtual machine some ten microseconds.
+const TURN: u64 = 750_000;
 
 /// Real-time tasks leave the others [`REST`] nanoseconds of every [`REST_PERIOD`] in which none of those ran.
 const REST: u64 = 50_000_000;
