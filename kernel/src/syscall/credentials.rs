@@ -8,6 +8,7 @@ use crate::{
         set_ids::{self, CapabilitySets, IdChange},
     },
     sched,
+    sync::rcu,
 };
 use abi::{Errno, Result};
 use alloc::{sync::Arc, vec::Vec};
@@ -44,20 +45,26 @@ fn mine() -> Arc<Credentials> {
     sched::current().credentials.load()
 }
 
+/// What `id` finds in the caller's credentials, whose count all threads share: it is left alone.
+fn my_id(id: impl FnOnce(&Credentials) -> u32) -> Result<usize> {
+    let section = rcu::read();
+    Ok(id(sched::current().credentials.get(&section)) as usize)
+}
+
 fn getuid(_: &[usize; 6]) -> Result<usize> {
-    Ok(mine().uid.0 as usize)
+    my_id(|mine| mine.uid.0)
 }
 
 fn geteuid(_: &[usize; 6]) -> Result<usize> {
-    Ok(mine().euid.0 as usize)
+    my_id(|mine| mine.euid.0)
 }
 
 fn getgid(_: &[usize; 6]) -> Result<usize> {
-    Ok(mine().gid.0 as usize)
+    my_id(|mine| mine.gid.0)
 }
 
 fn getegid(_: &[usize; 6]) -> Result<usize> {
-    Ok(mine().egid.0 as usize)
+    my_id(|mine| mine.egid.0)
 }
 
 /// Writes three ids to three places, in order.

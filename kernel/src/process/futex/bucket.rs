@@ -45,7 +45,8 @@ pub(super) struct Bucket {
     entries: VecDeque<Entry>,
 }
 
-/// A place in the table.
+/// A place in the table. Neighbours are on cache lines of their own: their users have nothing to do with each other.
+#[repr(align(64))]
 struct Slot {
     bucket: SpinLock<Bucket>,
     /// How many contended locks with priority inheritance have keys that belong here.
