@@ -9,6 +9,7 @@ use crate::{
     fs::{self, FdTable, FsContext, OpenFlags, OpenHow},
     mm::MemoryStats,
     params, process, sched,
+    sync::rcu_torture,
 };
 use abi::{Errno, Result};
 use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
@@ -30,6 +31,9 @@ pub fn run() {
     open_console();
     if let Some(wanted) = params::get().kbench {
         bench::run(wanted);
+    }
+    if let Some(seconds) = params::get().rcu_torture {
+        rcu_torture::start(seconds);
     }
     start_first_program();
     drop(current.files.replace(None));

@@ -26,6 +26,8 @@ pub struct Params {
     pub mem: Option<usize>,
     /// `panic=`: seconds until a restart after a panic; 0 waits for ever, less restarts at once.
     pub panic: i64,
+    /// `rcutorture=`: so many seconds of [`crate::sync::rcu_torture`].
+    pub rcu_torture: Option<u64>,
     /// `norandmaps`: no address space layout randomisation.
     pub no_randomize: bool,
     /// Arguments for init.
@@ -70,6 +72,8 @@ fn parse(command_line: &'static str) -> Params {
             params.mem = size.and_then(|size| usize::try_from(size).ok());
         } else if is("panic") {
             params.panic = number().unwrap_or(0);
+        } else if is("rcutorture") {
+            params.rcu_torture = number().and_then(|seconds| u64::try_from(seconds).ok());
         } else if is("norandmaps") {
             params.no_randomize = true;
         } else if ["root", "ro", "rw", "rootfstype", "nokaslr"].into_iter().any(is) {

@@ -3,16 +3,10 @@
 use super::harness::{Measurement, Waits, cpu_counts, repeat};
 use crate::{
     arch::cpu,
-    sync::{
-        WaitQueue,
-        rcu::{self, RcuArc},
-    },
+    sync::rcu::{self, RcuArc},
 };
-use alloc::{boxed::Box, sync::Arc};
-use core::{
-    hint::black_box,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use alloc::sync::Arc;
+use core::hint::black_box;
 
 pub(super) fn measure() {
     let cell = Arc::new(RcuArc::new(Arc::new(1u64)));
@@ -33,16 +27,5 @@ pub(super) fn measure() {
         waits: Waits::Sometimes,
         ..Measurement::short("RCU grace period", cpus)
     };
-    one.run(|| repeat(wait_for_readers));
-}
-
-/// Sleeps until a callback queued now has run.
-fn wait_for_readers() {
-    let over = Arc::new((AtomicBool::new(false), WaitQueue::new()));
-    let told = Arc::clone(&over);
-    rcu::call(Box::new(move || {
-        told.0.store(true, Ordering::Release);
-        told.1.wake_all();
-    }));
-    over.1.wait(|| over.0.load(Ordering::Acquire).then_some(()));
+    one.run(|| repeat(rcu::synchronize));
 }

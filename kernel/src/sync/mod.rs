@@ -13,6 +13,7 @@ mod per_cpu;
 pub mod poll;
 pub mod rcu;
 mod rcu_domain;
+pub mod rcu_torture;
 mod rwlock;
 mod seqlock;
 mod spin_lock;

@@ -16,7 +16,7 @@ use alloc::{boxed::Box, collections::LinkedList, format, sync::Arc};
 use core::{
     marker::PhantomData,
     ops::Deref,
-    sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 use rcu::{GracePeriods, Stages};
@@ -59,6 +59,17 @@ pub fn read() -> RcuGuard {
 pub fn call(f: Callback) {
     let pinned = PreemptGuard::new();
     CALLBACKS.here(&pinned).stages.lock().push(f);
+}
+
+/// Waits for a grace period. Sleeps.
+pub fn synchronize() {
+    let over = Arc::new((AtomicBool::new(false), WaitQueue::new()));
+    let told = Arc::clone(&over);
+    call(Box::new(move || {
+        told.0.store(true, Ordering::Release);
+        told.1.wake_all();
+    }));
+    over.1.wait(|| over.0.load(Ordering::Acquire).then_some(()));
 }
 
 /// Waits for every callback queued before. May sleep.

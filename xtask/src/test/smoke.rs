@@ -21,6 +21,8 @@ struct Check {
     name: &'static str,
     smp: u32,
     mem: &'static str,
+    /// What the kernel's command line has besides.
+    append: &'static str,
     script: &'static str,
     output: &'static str,
     status: i32,
@@ -76,18 +78,27 @@ const CHECKS: [Check; 10] = [
     },
 ];
 
+/// Keeps two CPUs in user mode, the others idle now and then, and starts programs, until the kernel says how its torture of RCU ended.
+const RCU_TORTURE: &str = "\
+for i in 1 2; do (while :; do :; done) & spinners=\"$spinners $!\"; done
+until dmesg | grep -q 'rcutorture: [pf]a'; do (exit 0); sleep 0.1; done
+kill $spinners
+dmesg | grep -o 'rcutorture: [pf]a[a-z]*'";
+
 const ORPHANS: &str = "sh -c 'sleep 0.1 & sleep 0.1 & exit'; sleep 0.5; ps -o stat | grep -c Z; :";
 const MOUNTS: &str =
     "for m in /dev /dev/pts /proc /sys /tmp; do mountpoint -q $m && printf '%s ' $m; done; echo";
 
 impl Check {
-    const USUAL: Self = Self { name: "", smp: 1, mem: "1G", script: "", output: "", status: 0 };
+    const USUAL: Self =
+        Self { name: "", smp: 1, mem: "1G", append: "", script: "", output: "", status: 0 };
 
     fn run(&self, kernel: Kernel, base: &Options) -> Result<Case> {
         let options = Options {
             on: kernel,
             smp: self.smp,
             mem: self.mem.into(),
+            append: self.append.into(),
             timeout: Some(MACHINE_LIMIT),
             command: ["sh", "-c", self.script].map(String::from).to_vec(),
             ..base.clone()
@@ -132,6 +143,17 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
             };
             cases.push(check.run(kernel, base)?);
         }
+    }
+    if kernel == Kernel::Nos && wanted("rcu_torture") {
+        let check = Check {
+            name: "rcu_torture",
+            smp: 4,
+            append: "rcutorture=5",
+            script: RCU_TORTURE,
+            output: "rcutorture: passed\n",
+            ..Check::USUAL
+        };
+        cases.push(check.run(kernel, base)?);
     }
     if kernel == Kernel::Nos && wanted("measures_itself") {
         cases.push(measures_itself(base)?);
