@@ -1,6 +1,7 @@
 //! One CPU's queue, who runs there, and the clock of its accounting.
 
 use super::{
+    bandwidth,
     params::Policy,
     task::{TaskSched, bump},
 };
@@ -22,10 +23,6 @@ use runqueue::{Band, NICE_0_WEIGHT, RunQueue, WAKE_UP_GRANULARITY};
 /// that wakes others again and again would give them the CPU each time. Setting a timer and taking its interrupt has to be little
 /// beside it, and takes a virtual machine some ten microseconds.
 const TURN: u64 = 750_000;
-
-/// Real-time tasks leave the others [`REST`] nanoseconds of every [`REST_PERIOD`] in which none of those ran.
-const REST: u64 = 50_000_000;
-const REST_PERIOD: u64 = 1_000_000_000;
 
 /// What a task that was just queued may ask of the running one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -196,14 +193,18 @@ impl Queue {
         }
         if !urgent || !self.tasks.has_fair() {
             self.starved_since = 0;
-        } else if self.starved_since == 0 {
-            self.starved_since = now;
-        } else if now - self.starved_since >= REST_PERIOD - REST {
-            self.starved_since = 0;
-            self.rest_until = now + REST;
-            return true;
+            return false;
         }
-        false
+        if self.starved_since == 0 {
+            self.starved_since = now;
+        }
+        let Some((runtime, rest)) = bandwidth::real_time_bandwidth().split() else { return false };
+        let due = now - self.starved_since >= runtime;
+        if due {
+            self.starved_since = 0;
+            self.rest_until = now + rest;
+        }
+        due
     }
 
     /// A task that waited here gets the CPU.

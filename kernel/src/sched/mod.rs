@@ -9,6 +9,7 @@
 //! | [`balance`] | stealing by CPUs that have nothing to do, and evening out by the tick |
 //! | [`idle`] | the idle task, the idle state, a CPU's start |
 //! | [`tick`] | what the timer's tick does: slices, samples, balancing, RCU |
+//! | [`bandwidth`] | how much of a CPU real-time tasks may have |
 //! | [`params`] | policy, nice, affinity |
 //! | [`sleep`] | sleeping with a deadline |
 //! | [`load`] | load averages and CPU statistics |
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod balance;
+mod bandwidth;
 mod cpu_queue;
 mod idle;
 mod kthread;
@@ -33,6 +35,7 @@ mod tick;
 mod wake;
 
 pub use crate::sync::current::current;
+pub use bandwidth::{change_real_time_bandwidth, real_time_bandwidth};
 pub use idle::{idle_loop, init_this_cpu, interrupt_enter};
 pub use kthread::spawn_kthread;
 pub use load::{CpuTimes, context_switches, cpu_times, load_averages, runnable_count, warn_stall};

@@ -13,7 +13,7 @@ use crate::{
     params,
     process::{clone, host_name, limits, pid},
     random,
-    sched::stats,
+    sched::{self, stats},
     sync::lock_stat,
 };
 use abi::{Errno, Result};
@@ -70,6 +70,22 @@ const VALUES: &[Value] = &[
         String::from(if params::get().no_randomize { "0" } else { "2" })
     }),
     variable(
+        "kernel/sched_rt_period_us",
+        || format!("{}", sched::real_time_bandwidth().period),
+        |bytes| {
+            let period = integer(bytes)?;
+            sched::change_real_time_bandwidth(|bandwidth| bandwidth.period = period)
+        },
+    ),
+    variable(
+        "kernel/sched_rt_runtime_us",
+        || format!("{}", sched::real_time_bandwidth().runtime),
+        |bytes| {
+            let runtime = integer(bytes)?;
+            sched::change_real_time_bandwidth(|bandwidth| bandwidth.runtime = runtime)
+        },
+    ),
+    variable(
         "kernel/sched_schedstats",
         || format!("{}", u8::from(stats::events_are_counted())),
         |bytes| set_number(bytes, 0..=1, |on| stats::count_events(on != 0)),
@@ -111,6 +127,12 @@ fn number(bytes: &[u8], range: RangeInclusive<u32>) -> Result<u32> {
     let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
     let number = text.trim().parse().ok().filter(|number| range.contains(number));
     number.ok_or(Errno::EINVAL)
+}
+
+/// A decimal number with or without a sign; `EINVAL`.
+fn integer(bytes: &[u8]) -> Result<i32> {
+    let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
+    text.trim().parse().map_err(|_| Errno::EINVAL)
 }
 
 fn set_number(bytes: &[u8], range: RangeInclusive<u32>, set: fn(u32)) -> Result<()> {
