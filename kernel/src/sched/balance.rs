@@ -37,7 +37,7 @@ fn steal_above(cpu: usize, above: usize) -> Option<Arc<Task>> {
     queue.advance_clock(now);
     queue.tasks.displace(&stolen);
     queue.end_wait(&stolen, now);
-    from.runnable.fetch_sub(1, Relaxed);
+    from.count_runnable(-1);
     stolen.sched.move_to(cpu);
     Some(stolen)
 }

@@ -17,7 +17,7 @@ use core::sync::atomic::{
     Ordering::{AcqRel, Relaxed, Release},
 };
 use lists::End;
-use runqueue::{Band, NICE_0_WEIGHT, RunQueue, WAKE_UP_GRANULARITY};
+use runqueue::{Band, RunQueue, WAKE_UP_GRANULARITY, virtual_time_of};
 
 /// How long a task has the CPU before another of its class takes it for having been woken, unless an interrupt woke that: a task
 /// that wakes others again and again would give them the CPU each time. Setting a timer and taking its interrupt has to be little
@@ -41,7 +41,10 @@ pub(super) struct Running {
     /// The task's address, to tell it from others; never followed.
     task: usize,
     pub band: Band,
-    policy: Policy,
+    /// Under `SCHED_IDLE`.
+    is_idle: bool,
+    /// Its time counts as that of nice tasks.
+    is_nice: bool,
     weight: u64,
     /// Virtual time when it was last charged.
     virtual_time: u64,
@@ -56,7 +59,7 @@ pub(super) struct Running {
 impl Running {
     fn virtual_now(&self, now: u64) -> u64 {
         let ran = now.saturating_sub(self.since);
-        self.virtual_time + ran.saturating_mul(NICE_0_WEIGHT) / self.weight.max(1)
+        self.virtual_time + virtual_time_of(ran, self.weight)
     }
 }
 
@@ -79,7 +82,7 @@ pub(super) struct Queue {
 /// One CPU's.
 pub(super) struct CpuQueue {
     pub queue: IrqSpinLock<Queue>,
-    /// Runnable tasks, the running one included (the idle task not). Read by others to choose.
+    /// Runnable tasks, the running one included (the idle task not). Changes under the queue's lock; read by others to choose.
     pub runnable: AtomicUsize,
     /// Tasks that went to uninterruptible sleep here, less those that woke here: the sum over CPUs is the load they are.
     pub uninterruptible: AtomicI64,
@@ -113,6 +116,14 @@ pub(super) static QUEUES: PerCpu<CpuQueue> = per_cpu!(CpuQueue {
     turn: Once::new(),
 });
 
+impl CpuQueue {
+    /// Tasks come to the queue, or leave it. Its lock is held: others only read, so this is no locked instruction.
+    pub fn count_runnable(&self, change: isize) {
+        let count = self.runnable.load(Relaxed).wrapping_add_signed(change);
+        self.runnable.store(count, Relaxed);
+    }
+}
+
 impl Queue {
     /// Takes in a runnable task that is on no queue; this is the queue of `cpu`. What it may ask of the running task.
     pub fn admit(&mut self, cpu: usize, task: Arc<Task>, slept: u64, now: u64) -> Claim {
@@ -121,7 +132,7 @@ impl Queue {
         self.tasks.place(&task, slept);
         task.sched.queued_at.store(now, Relaxed);
         task.sched.on_queue.store(true, Release);
-        QUEUES.on(cpu).runnable.fetch_add(1, Relaxed);
+        QUEUES.on(cpu).count_runnable(1);
         let claim = self.claim_of(&task, now);
         self.tasks.insert(task, End::Back);
         claim
@@ -134,7 +145,7 @@ impl Queue {
         running.since = now;
         bump(&task.sched.runtime, ran);
         task.sched.charged_at.store(now, Relaxed);
-        super::load::charge(task, ran);
+        super::load::charge(task, running.is_nice, ran);
         if running.band == Band::Fair {
             task.sched.fair.charge(ran, running.weight);
             running.virtual_time = task.sched.fair.virtual_time();
@@ -158,7 +169,8 @@ impl Queue {
         self.running = Some(Running {
             task: core::ptr::from_ref(task).addr(),
             band,
-            policy: task.sched.policy(),
+            is_idle: task.sched.has_policy(Policy::Idle),
+            is_nice: task.sched.is_nice(),
             weight: task.sched.weight(),
             virtual_time: task.sched.fair.virtual_time(),
             since: now,
@@ -226,7 +238,8 @@ impl Queue {
     pub fn running_changed(&mut self, task: &Task) {
         if let Some(running) = &mut self.running {
             running.band = task.sched.band();
-            running.policy = task.sched.policy();
+            running.is_idle = task.sched.has_policy(Policy::Idle);
+            running.is_nice = task.sched.is_nice();
             running.weight = task.sched.weight();
         }
     }
@@ -250,9 +263,8 @@ impl Queue {
             return Claim::None;
         }
         let turn_ends = running.began + TURN;
-        let equals = running.band == Band::Fair
-            && task.sched.band() == Band::Fair
-            && running.policy != Policy::Idle;
+        let equals =
+            running.band == Band::Fair && task.sched.band() == Band::Fair && !running.is_idle;
         if equals && now < turn_ends && !irq::in_interrupt() {
             Claim::EndOfTurn(turn_ends)
         } else {
@@ -266,15 +278,13 @@ impl Queue {
             (Band::RealTime(new), Band::RealTime(old)) => new > old,
             (Band::RealTime(_), Band::Fair) => true,
             (Band::Fair, Band::RealTime(_)) => false,
-            (Band::Fair, Band::Fair) => match (task.sched.policy(), running.policy) {
-                (Policy::Idle, _) => false,
-                (_, Policy::Idle) => true,
-                (Policy::Batch, _) => false,
-                _ => {
-                    let new = task.sched.fair.virtual_time();
-                    new + WAKE_UP_GRANULARITY < running.virtual_now(now)
-                }
-            },
+            (Band::Fair, Band::Fair) if task.sched.has_policy(Policy::Idle) => false,
+            (Band::Fair, Band::Fair) if running.is_idle => true,
+            (Band::Fair, Band::Fair) if task.sched.has_policy(Policy::Batch) => false,
+            (Band::Fair, Band::Fair) => {
+                let new = task.sched.fair.virtual_time();
+                new + WAKE_UP_GRANULARITY < running.virtual_now(now)
+            }
         }
     }
 

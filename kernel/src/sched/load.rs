@@ -1,6 +1,6 @@
 //! Load averages and CPU statistics.
 
-use super::{cpu_queue::QUEUES, idle, params::Policy, task::bump};
+use super::{cpu_queue::QUEUES, idle, task::bump};
 use crate::{
     arch::{clock, cpu},
     process::Task,
@@ -54,10 +54,9 @@ static CHARGED: PerCpu<Charged> = per_cpu!(Charged {
 });
 
 /// Counts time of a task that ran here, and is not the idle one.
-pub(super) fn charge(task: &Task, ran: u64) {
+pub(super) fn charge(task: &Task, is_nice: bool, ran: u64) {
     let charged = CHARGED.here_unguarded();
-    let nice = task.sched.nice() > 0 || task.sched.policy() == Policy::Idle;
-    let counter = match (task.sched.in_user_mode.load(Relaxed), nice) {
+    let counter = match (task.sched.in_user_mode.load(Relaxed), is_nice) {
         (true, true) => &charged.nice,
         (true, false) => &charged.user,
         (false, _) => &charged.system,

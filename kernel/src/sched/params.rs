@@ -91,6 +91,7 @@ pub fn set_scheduling(task: &Arc<Task>, params: SchedParams) {
         sched.policy.store(params.policy as u8, Relaxed);
         sched.priority.store(if real_time { params.priority } else { 0 }, Relaxed);
         sched.nice.store(params.nice.clamp(-20, 19), Relaxed);
+        sched.weigh();
         sched.reset_on_fork.store(params.reset_on_fork, Relaxed);
     });
     futex::priority_changed(task);
@@ -166,7 +167,7 @@ pub fn set_affinity(task: &Arc<Task>, mask: CpuMask) -> Result<()> {
     if let Some(queued) = &queued {
         queue.tasks.displace(queued);
         queue.end_wait(queued, clock::now_ns());
-        of_cpu.runnable.fetch_sub(1, Relaxed);
+        of_cpu.count_runnable(-1);
     }
     drop(queue);
     if let Some(queued) = queued {

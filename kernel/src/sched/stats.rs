@@ -7,13 +7,11 @@ use super::{
     task::{TaskSched, bump},
 };
 use crate::{
-    arch::{clock, cpu},
+    arch::{clock, code_switch, cpu},
     sync::{PerCpu, per_cpu},
 };
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use runqueue::NICE_0_WEIGHT;
-
-static ENABLED: AtomicBool = AtomicBool::new(false);
 
 /// Events that a CPU counts while that is on.
 struct Events {
@@ -33,14 +31,13 @@ static EVENTS: PerCpu<Events> = per_cpu!(Events {
 });
 
 /// Whether events are counted (`kernel.sched_schedstats`).
-#[inline]
 pub fn events_are_counted() -> bool {
-    ENABLED.load(Relaxed)
+    code_switch::SCHED_EVENTS.is_on()
 }
 
-/// Turns the counting on or off.
+/// Turns the counting on or off; may sleep.
 pub fn count_events(on: bool) {
-    ENABLED.store(on, Relaxed);
+    code_switch::turn(&code_switch::SCHED_EVENTS, on);
 }
 
 /// What is counted.
@@ -55,9 +52,9 @@ pub(super) enum Event {
 }
 
 /// Something happened here. Interrupts are off.
-#[inline]
+#[inline(always)]
 pub(super) fn note(event: Event) {
-    if events_are_counted() {
+    if code_switch::sched_events_on() {
         count(event);
     }
 }

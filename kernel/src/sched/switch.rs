@@ -163,7 +163,7 @@ fn switch_once(reason: Reason) {
                 queue.arrive(&next, now);
             }
             queue.set_running(&next, now);
-            if next.sched.policy() == Policy::RoundRobin
+            if next.sched.has_policy(Policy::RoundRobin)
                 && next.sched.slice_left.load(Ordering::Relaxed) == 0
             {
                 next.sched.slice_left.store(super::tick::RR_TICKS, Ordering::Relaxed);
@@ -201,7 +201,7 @@ fn leave_queue(
 ) {
     tasks.displace(task);
     task.sched.left_at.store(now, Ordering::Relaxed);
-    of_cpu.runnable.fetch_sub(1, Ordering::Relaxed);
+    of_cpu.count_runnable(-1);
 }
 
 /// The incoming task's half of a switch. A new thread calls it first, with interrupts off and a preempt count of 1; it turns

@@ -37,6 +37,8 @@ pub struct TaskSched {
     /// The real-time priority of the most urgent task that waits for a lock of this one; 0: none does.
     pub(super) inherited: AtomicU8,
     pub(super) nice: AtomicI32,
+    /// What policy and nice value come to.
+    weight: AtomicU64,
     pub(super) reset_on_fork: AtomicBool,
     pub(super) affinity: AtomicU64,
 
@@ -145,6 +147,7 @@ impl TaskSched {
             priority: AtomicU8::new(priority),
             inherited: AtomicU8::new(0),
             nice: AtomicI32::new(nice),
+            weight: AtomicU64::new(weight_of(policy, nice)),
             reset_on_fork: AtomicBool::new(false),
             affinity: AtomicU64::new(affinity),
             io_priority: AtomicU16::new(parent.map_or(0, TaskSched::io_priority)),
@@ -268,14 +271,27 @@ impl TaskSched {
         }
     }
     pub(super) fn weight(&self) -> u64 {
-        match self.policy() {
-            Policy::Idle => IDLE_WEIGHT,
-            _ => weight_of_nice(self.nice()),
-        }
+        self.weight.load(Relaxed)
+    }
+    /// Policy or nice value changed.
+    pub(super) fn weigh(&self) {
+        self.weight.store(weight_of(self.policy(), self.nice()), Relaxed);
+    }
+    /// Whether that is its policy.
+    pub(super) fn has_policy(&self, policy: Policy) -> bool {
+        self.policy.load(Relaxed) == policy as u8
+    }
+    /// Whether its time counts as that of nice tasks.
+    pub(super) fn is_nice(&self) -> bool {
+        self.nice() > 0 || self.has_policy(Policy::Idle)
     }
     pub(super) fn may_run_on(&self, cpu: usize) -> bool {
         self.affinity().contains(cpu)
     }
+}
+
+fn weight_of(policy: Policy, nice: i32) -> u64 {
+    if policy == Policy::Idle { IDLE_WEIGHT } else { weight_of_nice(nice) }
 }
 
 impl Entity for Task {

@@ -46,6 +46,13 @@ pub enum Band {
     Fair,
 }
 
+/// The virtual time that a task of `weight` passes in `ran` nanoseconds.
+#[inline]
+pub fn virtual_time_of(ran: u64, weight: u64) -> u64 {
+    // Most have this weight: no division.
+    if weight == NICE_0_WEIGHT { ran } else { ran.saturating_mul(NICE_0_WEIGHT) / weight.max(1) }
+}
+
 /// A task's virtual time.
 #[derive(Default)]
 pub struct FairState {
@@ -62,7 +69,7 @@ impl FairState {
     }
     /// Charges `ran` nanoseconds of a task of `weight`.
     pub fn charge(&self, ran: u64, weight: u64) {
-        let virtual_ran = ran.saturating_mul(NICE_0_WEIGHT) / weight.max(1);
+        let virtual_ran = virtual_time_of(ran, weight);
         // Only the CPU that runs the task charges it.
         self.virtual_time.store(self.virtual_time.load(Relaxed) + virtual_ran, Relaxed);
     }
@@ -146,7 +153,14 @@ impl<T: Entity> RunQueue<T> {
         self.levels.slot_of(task).is_some()
     }
     /// The clock follows the least virtual time of the running task (`None`: not a fair one) and the queued ones.
+    #[inline]
     pub fn advance_clock(&mut self, running: Option<u64>) {
+        // The least is no later than the running task's: most often nothing to look for.
+        if running.is_none_or(|running| running > self.clock) {
+            self.advance_clock_to_least(running);
+        }
+    }
+    fn advance_clock_to_least(&mut self, running: Option<u64>) {
         let queued = self.first_bucket().map(|(_, bucket)| bucket << BUCKET_SHIFT);
         let least = match (running, queued) {
             (Some(running), Some(queued)) => running.min(queued),

@@ -30,6 +30,28 @@ impl CodeSwitch {
     }
 }
 
+/// Events of the scheduler are counted (`kernel.sched_schedstats`).
+pub static SCHED_EVENTS: CodeSwitch = CodeSwitch::new();
+
+/// Whether they are.
+#[inline(always)]
+pub fn sched_events_on() -> bool {
+    // SAFETY: the instruction does nothing, or jumps to the label.
+    unsafe {
+        core::arch::asm!(
+            "2: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00",
+            ".pushsection __code_switches, \"a\", @progbits",
+            ".balign 4",
+            ".long 2b - ., {on} - ., {switch} - .",
+            ".popsection",
+            on = label { return true },
+            switch = sym SCHED_EVENTS,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    false
+}
+
 /// Calls a function made by [`preserving_registers!`] with one word, on the stack: the code around a rare call saves nothing for it and
 /// keeps its values where it likes.
 macro_rules! call_preserving {
