@@ -44,6 +44,8 @@ int main(void)
 	CHECK_EQ(getscheduler(0), SCHED_OTHER);
 	CHECK_EQ(getparam(), 0);
 	CHECK_ERRNO(setscheduler(0, SCHED_OTHER, 1), EINVAL);
+	CHECK_ERRNO(setscheduler(0, SCHED_OTHER, 100), EINVAL);
+	CHECK_ERRNO(setscheduler(0, SCHED_OTHER, -1), EINVAL);
 	CHECK_ERRNO(setscheduler(0, SCHED_FIFO, 0), EINVAL);
 	CHECK_ERRNO(setscheduler(0, SCHED_FIFO, 100), EINVAL);
 	CHECK_ERRNO(setscheduler(0, 77, 0), EINVAL);

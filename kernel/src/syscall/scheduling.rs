@@ -154,7 +154,8 @@ fn setpriority(args: &[usize; 6]) -> Result<usize> {
 
 /// Checks that the caller may have `task` scheduled this way (`sched_setscheduler(2)`): `EINVAL`, `EPERM`.
 fn check_change(task: &Task, new: &SchedParams) -> Result<()> {
-    if new.policy.is_real_time() != (1..=99).contains(&new.priority) {
+    let priorities = if new.policy.is_real_time() { 1..=99 } else { 0..=0 };
+    if !priorities.contains(&new.priority) {
         return Err(Errno::EINVAL);
     }
     if capable(Capability::SysNice) {
