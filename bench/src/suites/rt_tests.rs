@@ -1,5 +1,7 @@
 //! rt-tests: hackbench, a crowd of senders and receivers, and cyclictest, how late a timer wakes a thread.
 
+use std::collections::BTreeMap;
+
 use super::{Case, Scales, Suite, number_after, number_before};
 use crate::guest::Ran;
 
@@ -17,11 +19,27 @@ pub(super) fn suite() -> Suite {
         case.scales = Scales::Yes;
         cases.push(if switches == "--pipe" { case.headline() } else { case });
     }
-    let wakes = "cyclictest --quiet --mlockall --threads=1 --priority=80 --interval=1000 --loops=1000 --nsecs";
-    let mut case = Case::new("cyclictest", "mean", wakes).time(mean).headline();
-    case.rows.extend(Case::new("cyclictest", "worst", "").time(worst).rows);
+    let mut case = cyclictest("", 1, "").headline();
+    cases.push(case);
+    // Senders and receivers that never end keep every CPU busy.
+    case = cyclictest(
+        ", 4 threads beside a crowd",
+        4,
+        "(while :; do hackbench --groups 2 --fds 10 --loops 1000; done) >/dev/null 2>&1 & ",
+    );
+    case.scales = Scales::Yes;
     cases.push(case);
     Suite { name: "rt-tests", packages: &["rt-tests"], recipes: &[], devices: false, cases }
+}
+
+/// How late `threads` real-time threads wake, a thousand times each, beside what `others` starts.
+fn cyclictest(label: &str, threads: u32, others: &str) -> Case {
+    let command = format!(
+        "{others}cyclictest --quiet --mlockall --threads={threads} --priority=80 --interval=1000 --loops=1000 --nsecs"
+    );
+    let mut case = Case::new("cyclictest", &format!("mean{label}"), command).time(mean);
+    case.rows.extend(Case::new("cyclictest", &format!("worst{label}"), "").time(worst).rows);
+    case
 }
 
 /// `Time: 0.123`, in seconds.
@@ -30,18 +48,27 @@ fn seconds(ran: &Ran) -> Option<f64> {
 }
 
 /// `T: 0 (  123) P:80 I:1000 C:   1000 Min:  23107 Act:   30212 Avg:   29903 Max:  130213`, in nanoseconds.
+/// The mean of the threads' means.
 fn mean(ran: &Ran) -> Option<f64> {
-    number_after(last_report(ran)?, "Avg:")
+    let means = reports(ran, "Avg:");
+    (!means.is_empty()).then(|| means.iter().sum::<f64>() / means.len() as f64)
 }
 
+/// The worst of all threads.
 fn worst(ran: &Ran) -> Option<f64> {
-    number_after(last_report(ran)?, "Max:")
+    reports(ran, "Max:").into_iter().max_by(f64::total_cmp)
 }
 
-/// The line of the one thread, which is printed anew as time passes.
-fn last_report(ran: &Ran) -> Option<&str> {
-    let last = ran.output.lines().rfind(|line| line.contains("Avg:"))?;
-    (number_before(last, "Avg:").is_some()).then_some(last)
+/// The number behind `word` in the last line of every thread; lines are printed anew as time passes.
+fn reports(ran: &Ran, word: &str) -> Vec<f64> {
+    let mut of_thread = BTreeMap::new();
+    for line in ran.output.lines().filter(|line| number_before(line, "Avg:").is_some()) {
+        if let (Some(thread), Some(value)) = (number_after(line, "T:"), number_after(line, word)) {
+            // Threads are numbered from 0.
+            of_thread.insert(thread as u64, value);
+        }
+    }
+    of_thread.into_values().collect()
 }
 
 #[cfg(test)]
@@ -69,5 +96,17 @@ mod tests {
         assert_eq!(mean(&ran(output)), Some(29903.0));
         assert_eq!(worst(&ran(output)), Some(130_213.0));
         assert_eq!(mean(&ran("Unable to change scheduling policy!\n")), None);
+        assert_eq!(worst(&ran("Unable to change scheduling policy!\n")), None);
+    }
+
+    #[test]
+    fn several_threads_have_one_mean_and_one_worst_latency() {
+        let line = |thread: u32, mean: u32, worst: u32| {
+            format!(
+                "T: {thread} (   58) P:80 I:1000 C:   1000 Min:  100 Act:  200 Avg:  {mean} Max:  {worst}\n"
+            )
+        };
+        let output = [line(0, 999, 9999), line(0, 300, 700), line(1, 500, 600)].concat();
+        assert_eq!((mean(&ran(&output)), worst(&ran(&output))), (Some(400.0), Some(700.0)));
     }
 }
