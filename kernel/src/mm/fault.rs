@@ -1,13 +1,14 @@
 //! Page faults: deciding what an access to a user address means, and bringing the page in.
 //!
-//! A fault holds its address space's lock for reading, and fills an empty entry with one compare-exchange; a page that is there but may not be
-//! written is dealt with under the lock of its page-table page. The file's `PageSource` may sleep.
+//! The simple ones take no lock of the address space: see `address_space::speculate`. Any other fault holds that lock for reading, and fills an empty entry with one
+//! compare-exchange; a page that is there but may not be written is dealt with under the lock of its page-table page. The file's `PageSource` may sleep.
 
 use super::{
-    AddressSpace, Frame, PAGE_SIZE, PageIndex, PhysAddr, Prot,
+    AddressSpace, Frame, PAGE_SIZE, PageIndex, PhysAddr,
     address_space::{
+        speculate,
         tables::{self, Leaf},
-        vma::{Backing, Object, Vma, VmaFlags},
+        vma::{ACCESS, Backing, Object, Vma, VmaFlags, protection},
     },
     types::USER_END,
 };
@@ -37,6 +38,18 @@ bitflags::bitflags! {
         const RESERVED = 8;
         /// An instruction fetch.
         const FETCH = 16;
+    }
+}
+
+impl FaultCode {
+    fn access(self) -> Access {
+        if self.contains(FaultCode::WRITE) {
+            Access::Write
+        } else if self.contains(FaultCode::FETCH) {
+            Access::Execute
+        } else {
+            Access::Read
+        }
     }
 }
 
@@ -79,22 +92,26 @@ const BUS_ADRERR: i32 = 2;
 /// Pages mapped around a fault, at most: an aligned window.
 const AROUND: usize = 16;
 
+/// Handles a fault of user mode at `addr` (CR2) if it is simple; whether it was, and the access can be tried again. Called with interrupts off, as the fault
+/// left them.
+#[inline]
+pub fn handle_simple(addr: usize, code: FaultCode) -> bool {
+    let done = speculate::fault_speculatively(addr, code.access());
+    if done {
+        sched::current().accounting.count_minor_fault();
+    }
+    done
+}
+
 /// Handles a fault at `addr` (CR2). Called with interrupts on.
 pub fn handle(addr: usize, code: FaultCode, _frame: &TrapFrame) -> FaultOutcome {
     let segv = |code| FaultOutcome::Signal(u32::from(Signal::SIGSEGV.0), code);
     if addr >= USER_END || irq::preempt_count() != 0 || !irq::enabled() {
         return segv(SEGV_MAPERR);
     }
-    let access = if code.contains(FaultCode::WRITE) {
-        Access::Write
-    } else if code.contains(FaultCode::FETCH) {
-        Access::Execute
-    } else {
-        Access::Read
-    };
     let current = sched::current();
     let Some(space) = current.mm.try_borrow() else { return segv(SEGV_MAPERR) };
-    match space.fault(addr, access) {
+    match space.fault(addr, code.access()) {
         Ok(()) => {
             current.accounting.count_minor_fault();
             FaultOutcome::Retry
@@ -107,13 +124,21 @@ pub fn handle(addr: usize, code: FaultCode, _frame: &TrapFrame) -> FaultOutcome 
 }
 
 /// The page of zeros that reads of untouched private memory see.
+static ZERO: Once<Option<Frame>> = Once::new();
+
+/// Where it is.
 fn zero_page() -> PhysAddr {
-    static ZERO: Once<Option<Frame>> = Once::new();
     // Without memory for one page the kernel has not come this far.
     match ZERO.call_once(|| Frame::alloc_zeroed().ok()) {
         Some(frame) => frame.addr(),
         None => PhysAddr(0),
     }
+}
+
+/// The entry for a read of an untouched page of private memory with `flags`; `None` before the first.
+pub(super) fn zero_entry(flags: VmaFlags) -> Option<Entry> {
+    let zeros = ZERO.get()?.as_ref()?;
+    Some(Entry::new(zeros.addr(), protection(flags) | PteFlags::UNCOUNTED | PteFlags::ACCESSED))
 }
 
 /// What an object's answer means for a fault.
@@ -150,7 +175,10 @@ impl AddressSpace {
         let pte = leaf.table().load(paging::index(addr, 0));
         if pte.is_none() {
             match &entry.value.backing {
-                Backing::Anonymous => self.bring_in_zeros(leaf, &entry.value, addr, access),
+                Backing::Anonymous => {
+                    self.remember(entry);
+                    self.bring_in_zeros(leaf, &entry.value, addr, access)
+                }
                 Backing::Object(object) => self.bring_in_object(leaf, entry, object, addr, access),
             }
         } else if access == Access::Write && !pte.has(PteFlags::WRITE) {
@@ -175,7 +203,7 @@ impl AddressSpace {
             return Ok(());
         }
         let frame = Frame::alloc_zeroed().map_err(no_memory)?;
-        if map_frame(leaf, addr, frame, own_page(vma)) {
+        if map_frame(leaf, addr, frame, own_page(vma.flags)) {
             self.count_resident(1, 0);
         }
         Ok(())
@@ -196,7 +224,7 @@ impl AddressSpace {
             let source = object.source.page(index, false).map_err(source_failure)?;
             let copy = Frame::alloc_uninit().map_err(no_memory)?;
             copy.copy_page_from(&source);
-            if map_frame(leaf, addr, copy, own_page(vma)) {
+            if map_frame(leaf, addr, copy, own_page(vma.flags)) {
                 self.count_resident(1, 0);
             }
             return Ok(());
@@ -268,7 +296,10 @@ impl AddressSpace {
                 }
                 Ok(())
             }
-            _ => self.copy_on_write(leaf, vma, addr, pte),
+            _ => {
+                self.remember(entry);
+                self.copy_on_write(leaf, vma, addr, pte)
+            }
         }
     }
 
@@ -297,33 +328,22 @@ impl AddressSpace {
                 && now.has(PteFlags::ANONYMOUS)
                 && source.ref_count() == 2
             {
-                table.store(slot, now.with(WRITTEN | PteFlags::ACCESSED));
+                table.store(slot, written(now));
                 return Ok(());
             }
             source
         };
-        let copy = match &source {
-            Some(source) => {
-                let copy = Frame::alloc_uninit().map_err(no_memory)?;
-                copy.copy_page_from(source);
-                copy
-            }
-            None => Frame::alloc_zeroed().map_err(no_memory)?,
-        };
+        let copy = copy(source.as_ref()).map_err(no_memory)?;
         let _guard = leaf.lock();
         let now = table.load(slot);
         if !same(now) {
             return Ok(());
         }
-        let old = table.swap(slot, Entry::new(copy.into_counted(), own_page(vma)));
+        let old = table.swap(slot, Entry::new(copy.into_counted(), own_page(vma.flags)));
         self.flush(addr..addr + PAGE_SIZE);
         // SAFETY: taken out under the table's lock, and flushed.
         let gone = unsafe { tables::take_frame(old) };
-        match (gone.is_some(), old.has(PteFlags::ANONYMOUS)) {
-            (true, true) => {}
-            (true, false) => self.count_resident(1, -1),
-            (false, _) => self.count_resident(1, 0),
-        }
+        self.count_copied(gone.is_some(), old);
         Ok(())
     }
 
@@ -410,21 +430,49 @@ fn natural_access(vma: &Vma) -> Access {
 }
 
 fn check_access(vma: &Vma, access: Access) -> Result<(), Failure> {
-    let allowed = match access {
-        Access::Write => vma.prot().contains(Prot::WRITE),
-        Access::Execute => vma.prot().contains(Prot::EXEC),
+    if allows(vma.flags, access) { Ok(()) } else { Err(Failure::Forbidden) }
+}
+
+/// Whether a mapping with `flags` allows `access`.
+#[inline]
+pub(super) fn allows(flags: VmaFlags, access: Access) -> bool {
+    match access {
+        Access::Write => flags.contains(VmaFlags::WRITE),
+        Access::Execute => flags.contains(VmaFlags::EXEC),
         // The CPU cannot forbid reading what may be written or executed.
-        Access::Read => !vma.prot().is_empty(),
-    };
-    if allowed { Ok(()) } else { Err(Failure::Forbidden) }
+        Access::Read => flags.intersects(ACCESS),
+    }
+}
+
+/// A page of one's own with what `source` has, or zeros. `ENOMEM`.
+fn copy(source: Option<&Frame>) -> Result<Frame> {
+    let Some(source) = source else { return Frame::alloc_zeroed() };
+    let copy = Frame::alloc_uninit()?;
+    copy.copy_page_from(source);
+    Ok(copy)
+}
+
+/// The same of what `entry` maps, whose table's lock is held. `ENOMEM`.
+pub(super) fn copy_of(entry: Entry) -> Result<Frame> {
+    if !tables::is_counted(entry) {
+        return Frame::alloc_zeroed();
+    }
+    // SAFETY: the entry's reference, which the table's lock keeps where it is: it is not given up here.
+    let source = core::mem::ManuallyDrop::new(unsafe { Frame::from_counted(entry.addr()) });
+    copy(Some(&source))
+}
+
+/// An entry of a page that has become this space's own.
+pub(super) fn written(entry: Entry) -> Entry {
+    entry.with(WRITTEN | PteFlags::ACCESSED)
 }
 
 /// What a write adds to a page's flags.
 const WRITTEN: PteFlags = PteFlags::WRITE.union(PteFlags::DIRTY).union(PteFlags::SOFT_DIRTY);
 
 /// Flags of a page that is this space's own, and is written now.
-fn own_page(vma: &Vma) -> PteFlags {
-    vma.protection() | WRITTEN | PteFlags::ANONYMOUS | PteFlags::ACCESSED
+pub(super) fn own_page(flags: VmaFlags) -> PteFlags {
+    protection(flags) | WRITTEN | PteFlags::ANONYMOUS | PteFlags::ACCESSED
 }
 
 /// Flags of an object's page. It may be written at once where nobody need know.
@@ -440,12 +488,12 @@ fn shared_page(vma: &Vma, object: &Object, write: bool) -> PteFlags {
 }
 
 /// Fills an empty entry; whether it was empty.
-fn fill(leaf: Leaf<'_>, addr: usize, new: Entry) -> bool {
+pub(super) fn fill(leaf: Leaf<'_>, addr: usize, new: Entry) -> bool {
     leaf.table().compare_exchange(paging::index(addr, 0), Entry::NONE, new).is_ok()
 }
 
 /// Maps `frame` where nothing is yet; whether that was so. Otherwise the frame is released.
-fn map_frame(leaf: Leaf<'_>, addr: usize, frame: Frame, flags: PteFlags) -> bool {
+pub(super) fn map_frame(leaf: Leaf<'_>, addr: usize, frame: Frame, flags: PteFlags) -> bool {
     let done = fill(leaf, addr, Entry::new(frame.addr(), flags));
     if done {
         // The entry has the reference now.

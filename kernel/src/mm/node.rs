@@ -67,6 +67,17 @@ struct ZeroedStock {
     head: u32,
 }
 
+impl ZeroedStock {
+    fn take(&mut self) -> Option<u32> {
+        let frame = self.head;
+        if frame == NONE {
+            return None;
+        }
+        self.head = page(frame).next();
+        Some(frame)
+    }
+}
+
 static NODES: [Node; NODE_COUNT] = [const {
     Node {
         buddy: IrqSpinLock::new(&class::FRAME, Buddy::new(NodeTable(0))),
@@ -365,7 +376,7 @@ pub(super) fn alloc_zeroed_page(purpose: Purpose) -> Option<u32> {
     if let Some(Some(frame)) = with_lists(|lists| lists.zeroed.pop()) {
         return Some(frame);
     }
-    if let Some(frame) = take_zeroed(&NODES[0]) {
+    if let Some(frame) = refill_zeroed(&NODES[0]) {
         return Some(frame);
     }
     let frame = alloc_page(purpose)?;
@@ -373,16 +384,32 @@ pub(super) fn alloc_zeroed_page(purpose: Purpose) -> Option<u32> {
     Some(frame)
 }
 
+/// Takes zeroed pages from the stock, one of them for the caller, the others for this CPU's list.
+#[inline]
+fn refill_zeroed(node: &Node) -> Option<u32> {
+    if node.zeroed_len.load(Ordering::Relaxed) == 0 { None } else { refill_zeroed_slow(node) }
+}
+
+#[cold]
+fn refill_zeroed_slow(node: &Node) -> Option<u32> {
+    let first = take_zeroed(node)?;
+    with_lists(|lists| {
+        let mut stock = node.zeroed.lock();
+        let before = lists.zeroed.len;
+        while lists.zeroed.len < before + BATCH && lists.zeroed.len < ZEROED_SIZE {
+            let Some(frame) = stock.take() else { break };
+            lists.zeroed.push(frame);
+        }
+        node.zeroed_len.fetch_sub(lists.zeroed.len - before, Ordering::Relaxed);
+    });
+    Some(first)
+}
+
 fn take_zeroed(node: &Node) -> Option<u32> {
     if node.zeroed_len.load(Ordering::Relaxed) == 0 {
         return None;
     }
-    let mut stock = node.zeroed.lock();
-    if stock.head == NONE {
-        return None;
-    }
-    let frame = stock.head;
-    stock.head = page(frame).next();
+    let frame = node.zeroed.lock().take()?;
     node.zeroed_len.fetch_sub(1, Ordering::Relaxed);
     Some(frame)
 }

@@ -360,6 +360,9 @@ fn handle_page_fault(frame: &mut TrapFrame, error_code: u64) {
     let address = io::read_cr2();
     let code = FaultCode::from_bits_truncate(error_code);
     if frame.is_from_user() {
+        if fault::handle_simple(address, code) {
+            return;
+        }
         irq::enable();
         match fault::handle(address, code, frame) {
             // Out of memory: whoever was chosen to die makes room, or it was this task, and its

@@ -154,7 +154,7 @@ impl AddressSpace {
         set: VmaFlags,
         clear: VmaFlags,
     ) -> Result<()> {
-        let mut map = self.map.write_killable()?;
+        let mut map = self.write_map_killable()?;
         let (mut at, mut hole) = (range.start, false);
         let mut result = Ok(());
         while at < range.end

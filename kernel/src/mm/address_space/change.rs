@@ -26,7 +26,7 @@ impl AddressSpace {
             return Err(Errno::EINVAL);
         }
         let mut removed = Removed::new();
-        let mut map = self.map.write_killable()?;
+        let mut map = self.write_map_killable()?;
         let mut gather = Gather::new(self);
         let result = self.unmap_locked(&mut map, range, &mut gather, &mut removed);
         drop(gather);
@@ -101,7 +101,7 @@ impl AddressSpace {
             return Ok(());
         }
         let end = page_align(len).and_then(|len| addr.checked_add(len)).ok_or(Errno::ENOMEM)?;
-        let mut map = self.map.write_killable()?;
+        let mut map = self.write_map_killable()?;
         let first = map.vmas.find(addr).ok_or(Errno::ENOMEM)?;
         let mut at = addr;
         if grows {
@@ -296,7 +296,7 @@ impl AddressSpace {
     /// Grows the stack above `addr` down to it. `ENOMEM` when there is none, or no room or leave for it.
     pub(in crate::mm) fn grow_stack(&self, addr: usize) -> Result<()> {
         let addr = addr & !(PAGE_SIZE - 1);
-        let mut map = self.map.write_killable()?;
+        let mut map = self.write_map_killable()?;
         let entry = map.vmas.find(addr).ok_or(Errno::ENOMEM)?;
         if entry.start <= addr {
             return Ok(());

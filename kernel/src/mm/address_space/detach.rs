@@ -12,7 +12,7 @@ impl AddressSpace {
             return Err(Errno::EINVAL);
         }
         let mut removed = Removed::new();
-        let mut map = self.map.write_killable()?;
+        let mut map = self.write_map_killable()?;
         let mut gather = Gather::new(self);
         let mut found = None;
         let (mut at, mut end) = (addr, USER_END);

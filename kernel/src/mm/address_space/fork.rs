@@ -26,7 +26,7 @@ impl AddressSpace {
         // Nobody else knows the new space yet.
         let target = Arc::get_mut(&mut child).ok_or(Errno::ENOMEM)?;
         let result = {
-            let map = self.map.write_killable()?;
+            let map = self.write_map_killable()?;
             self.fork_into(&map, target)
         };
         child.set_layout(self.layout());
@@ -82,6 +82,7 @@ impl AddressSpace {
         let zero_pages_too = matches!(vma.backing, Backing::Anonymous);
         let mut copied = 0;
         let result = self.tables.for_each_leaf(range.clone(), |leaf| {
+            leaf.settle();
             let mut target = None;
             for index in leaf.indices(&range) {
                 let entry = leaf.table().load(index);
@@ -98,7 +99,7 @@ impl AddressSpace {
                     leaf.table().clear_flags(index, PteFlags::WRITE);
                     gather.touch(leaf.addr_of(index));
                 }
-                // SAFETY: the space's lock is held for writing, so the entry stays.
+                // SAFETY: the space's lock is held for writing and the table has settled, so the entry stays.
                 if let Some(frame) = unsafe { tables::clone_frame(entry) } {
                     frame.into_counted();
                     copied += 1;

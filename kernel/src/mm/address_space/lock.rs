@@ -38,7 +38,7 @@ impl AddressSpace {
         }
         let range = lock_range(addr, len)?;
         {
-            let mut map = self.map.write_killable()?;
+            let mut map = self.write_map_killable()?;
             let locked_already: usize = map
                 .vmas
                 .overlapping(range.clone())
@@ -57,7 +57,7 @@ impl AddressSpace {
     /// `munlock(2)`.
     pub fn unlock(&self, addr: usize, len: usize) -> Result<()> {
         let range = lock_range(addr, len)?;
-        self.map.write_killable()?.set_lock(range, VmaFlags::empty())
+        self.write_map_killable()?.set_lock(range, VmaFlags::empty())
     }
 
     /// `mlockall(2)`: what is mapped now, what will be mapped, or both.
@@ -66,7 +66,7 @@ impl AddressSpace {
             return Err(Errno::EPERM);
         }
         {
-            let mut map = self.map.write_killable()?;
+            let mut map = self.write_map_killable()?;
             if current && map.total > limit_pages(Resource::MemoryLocked) && !may_lock_any() {
                 return Err(Errno::ENOMEM);
             }
@@ -83,7 +83,7 @@ impl AddressSpace {
 
     /// `munlockall(2)`.
     pub fn unlock_all(&self) -> Result<()> {
-        let mut map = self.map.write_killable()?;
+        let mut map = self.write_map_killable()?;
         map.lock_future = VmaFlags::empty();
         map.set_lock_everywhere(VmaFlags::empty());
         Ok(())

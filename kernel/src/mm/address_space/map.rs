@@ -297,7 +297,7 @@ impl AddressSpace {
         // Asked before the lock is taken: the file's locks come first in the order.
         let mut object = prepare(&kind, flags, len);
         let mut removed = Removed::new();
-        let mut map = self.map.write_killable()?;
+        let mut map = self.write_map_killable()?;
         if map.vmas.len() >= max_map_count() {
             return Err(Errno::ENOMEM);
         }

@@ -17,8 +17,9 @@
 //! | `smaps`, `pagemap` | what `/proc/<pid>` tells of mappings' and of single pages |
 //! | `shmem` | the object behind shared anonymous memory |
 //! | `special` | mappings that the kernel makes by itself: the vDSO |
+//! | `speculate` | page faults that take no lock of the map |
 //!
-//! Locks: `map` (class ADDRESS_SPACE, sleeping) is held for reading by faults and by whatever only takes pages out (madvise), for
+//! Locks: `map` (class ADDRESS_SPACE, sleeping) is held for reading by faults that are not simple (see `speculate`) and by whatever only takes pages out (madvise), for
 //! writing by changes of the map. Below it, a lock a page-table page (see `tables`). Files are never released under `map`:
 //! what a change removes is handed out and dropped after.
 
@@ -38,6 +39,7 @@ mod shmem;
 mod show;
 mod smaps;
 mod special;
+pub(super) mod speculate;
 pub(super) mod tables;
 mod tlb;
 pub(super) mod vma;
@@ -58,17 +60,19 @@ use crate::{
         cpu::{self, CpuMask, MAX_CPUS},
         irq, paging,
     },
-    sync::{Once, RwLock, RwLockReadGuard, RwLockWriteGuard, SpinLock, class},
+    sync::{Once, RwLock, RwLockReadGuard, SpinLock, class},
 };
 use abi::Result;
 use alloc::{
+    boxed::Box,
     sync::{Arc, Weak},
     vec::Vec,
 };
 use core::{
     ops::Range,
-    sync::atomic::{AtomicIsize, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
+use speculate::{Changes, CpuPart, MapWriteGuard};
 use tables::Tables;
 use vma::{Backing, Vma, VmaFlags};
 use vma_tree::RangeMap;
@@ -211,9 +215,14 @@ pub const STACK_GUARD_GAP: usize = 256 * PAGE_SIZE;
 pub struct AddressSpace {
     tables: Tables,
     map: RwLock<Map>,
+    /// Tells faults that took no lock whether the map has changed.
+    changes: Changes,
+    /// What is counted and remembered on each CPU.
+    parts: Box<[CpuPart]>,
     /// The CPUs that have its tables loaded.
     cpus: AtomicU64,
-    rss: Rss,
+    /// The most pages that were resident.
+    peak: AtomicUsize,
     layout: SpinLock<Layout>,
     /// What `membarrier(2)` was told ([`Announced`]).
     announced: AtomicU32,
@@ -223,14 +232,6 @@ pub struct AddressSpace {
     lazy_free: AtomicU8,
     /// Itself, for objects to find it by.
     this: Once<Weak<AddressSpace>>,
-}
-
-/// Resident pages. Signed: a page may be seen to go before it is seen to come.
-#[derive(Default)]
-pub(super) struct Rss {
-    pub(super) anonymous: AtomicIsize,
-    pub(super) file: AtomicIsize,
-    peak: AtomicUsize,
 }
 
 /// What the space's lock protects.
@@ -300,7 +301,9 @@ impl AddressSpace {
             tables: Tables::new()?,
             map: RwLock::new(&class::ADDRESS_SPACE, map),
             cpus: AtomicU64::new(0),
-            rss: Rss::default(),
+            changes: Changes::default(),
+            parts: speculate::cpu_parts()?,
+            peak: AtomicUsize::new(0),
             layout: SpinLock::new(&class::PAGE, Layout::default()),
             announced: AtomicU32::new(0),
             concurrency_ids: AtomicU64::new(0),
@@ -340,7 +343,7 @@ impl AddressSpace {
     /// Where mappings without a place of their own go: below `top`. Exec sets it before the first mapping, with the random part of ASLR in it;
     /// see [`AddressSpace::mmap_top`].
     pub fn set_mmap_base(&self, top: usize) {
-        self.map.write().mmap_top = top & !(PAGE_SIZE - 1);
+        self.write_map().mmap_top = top & !(PAGE_SIZE - 1);
     }
 
     /// The place for mappings that leaves room for a stack of `stack_limit` bytes (RLIMIT_STACK) whose own place is random when
@@ -364,8 +367,14 @@ impl AddressSpace {
         self.map.read()
     }
 
-    fn write_map(&self) -> RwLockWriteGuard<'_, Map> {
-        self.map.write()
+    /// The map, to change.
+    fn write_map(&self) -> MapWriteGuard<'_> {
+        MapWriteGuard::new(&self.changes, self.map.write())
+    }
+
+    /// The same, or `ERESTARTSYS` when a fatal signal comes first.
+    fn write_map_killable(&self) -> Result<MapWriteGuard<'_>> {
+        Ok(MapWriteGuard::new(&self.changes, self.map.write_killable()?))
     }
 
     pub(super) fn page_tables(&self) -> &Tables {
@@ -375,11 +384,11 @@ impl AddressSpace {
     /// Counts resident pages that came or went.
     pub(super) fn count_resident(&self, anonymous: isize, file: isize) {
         if anonymous != 0 {
-            self.rss.anonymous.fetch_add(anonymous, Ordering::Relaxed);
+            self.part_here().anonymous.fetch_add(anonymous, Ordering::Relaxed);
             Counter::Anonymous.add(anonymous);
         }
         if file != 0 {
-            self.rss.file.fetch_add(file, Ordering::Relaxed);
+            self.part_here().file.fetch_add(file, Ordering::Relaxed);
             Counter::Mapped.add(file);
         }
         if anonymous + file < 0 {
@@ -389,14 +398,21 @@ impl AddressSpace {
 
     /// Pages that are resident.
     fn resident(&self) -> usize {
-        let sum =
-            self.rss.anonymous.load(Ordering::Relaxed) + self.rss.file.load(Ordering::Relaxed);
-        usize::try_from(sum).unwrap_or(0)
+        let (anonymous, file) = self.resident_parts();
+        usize::try_from(anonymous + file).unwrap_or(0)
+    }
+
+    /// Private pages and pages of objects that are resident. Signed: a page may be seen to go before it is seen to come.
+    fn resident_parts(&self) -> (isize, isize) {
+        self.parts.iter().fold((0, 0), |(anonymous, file), part| {
+            let here = (&part.anonymous, &part.file);
+            (anonymous + here.0.load(Ordering::Relaxed), file + here.1.load(Ordering::Relaxed))
+        })
     }
 
     /// Remembers the peak, which was `gone` pages above what is resident now.
     fn note_peak(&self, gone: usize) {
-        self.rss.peak.fetch_max(self.resident() + gone, Ordering::Relaxed);
+        self.peak.fetch_max(self.resident() + gone, Ordering::Relaxed);
     }
 
     /// The CPUs that have the tables loaded.
@@ -466,8 +482,9 @@ impl Drop for AddressSpace {
         kernel_stack::trim();
         // No CPU uses the tables, so nothing needs to be flushed.
         self.tables.free_all();
-        Counter::Anonymous.add(-self.rss.anonymous.load(Ordering::Relaxed));
-        Counter::Mapped.add(-self.rss.file.load(Ordering::Relaxed));
+        let (anonymous, file) = self.resident_parts();
+        Counter::Anonymous.add(-anonymous);
+        Counter::Mapped.add(-file);
         let map = self.map.get_mut();
         let committed: usize =
             map.vmas.iter().map(|entry| entry.value.committed(entry.start..entry.end)).sum();

@@ -96,10 +96,10 @@ impl AddressSpace {
 
     /// Clears marks (`clear_refs`). `EINTR`.
     pub fn clear_references(&self, what: References) -> Result<()> {
-        let mut map = self.map.write_killable()?;
+        let mut map = self.write_map_killable()?;
         let mut gather = Gather::new(self);
         match what {
-            References::Peak => self.rss.peak.store(self.resident(), Ordering::Relaxed),
+            References::Peak => self.peak.store(self.resident(), Ordering::Relaxed),
             References::SoftDirty => {
                 let mut at = 0;
                 while let Some((range, vma)) = map.vmas.find_mut(at) {

@@ -49,7 +49,7 @@ impl AddressSpace {
         let old_len = page_align(old_len).ok_or(Errno::EINVAL)?;
         let new_len = page_align(new_len).filter(|&len| len != 0).ok_or(Errno::EINVAL)?;
         let mut removed = Removed::new();
-        let mut map = self.map.write_killable()?;
+        let mut map = self.write_map_killable()?;
         let mut gather = Gather::new(self);
         let result = (|| {
             let entry = map.vmas.get(addr).ok_or(Errno::EFAULT)?;
@@ -189,6 +189,8 @@ impl AddressSpace {
         let linked = self
             .tables
             .for_each_leaf(old.clone(), |leaf| {
+                // From here on no fault fills an entry whose new place has no table.
+                leaf.settle();
                 for index in leaf.indices(&old) {
                     if !leaf.table().load(index).is_none() {
                         self.tables.leaf_or_new(leaf.addr_of(index) - old.start + new.start)?;

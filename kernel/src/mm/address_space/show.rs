@@ -45,8 +45,8 @@ impl AddressSpace {
         Usage {
             size: map.total,
             resident,
-            resident_peak: self.rss.peak.load(Ordering::Relaxed),
-            shared: usize::try_from(self.rss.file.load(Ordering::Relaxed)).unwrap_or(0),
+            resident_peak: self.peak.load(Ordering::Relaxed),
+            shared: usize::try_from(self.resident_parts().1).unwrap_or(0),
             text: map.text,
             data: map.data,
             stack: map.stack,

@@ -19,7 +19,7 @@ impl AddressSpace {
     /// As on Linux a program may move or remove each of the two mappings as a whole, and a debugger may write to the code.
     pub fn map_vdso(&self, hint: usize) -> Result<usize> {
         let (data, image) = vdso::objects();
-        let mut map = self.map.write_killable()?;
+        let mut map = self.write_map_killable()?;
         let start = map.find_area(hint, VDSO_SIZE, MmapFlags::empty())?;
         let code = start + DATA_SIZE;
         let of = |source, flags| Vma {

@@ -27,6 +27,9 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+/// How often [`Leaf::lock_soon`] tries.
+const SOON: usize = 32;
+
 const UPPER: PteFlags = PteFlags::PRESENT.union(PteFlags::WRITE).union(PteFlags::USER);
 
 /// Page tables.
@@ -66,6 +69,27 @@ impl<'a> Leaf<'a> {
             }
         }
         LeafGuard(page)
+    }
+
+    /// The same, unless that takes long: for a CPU that has interrupts off, which the holder may be waiting for.
+    #[inline]
+    pub fn lock_soon(self) -> Option<LeafGuard<'a>> {
+        irq::preempt_disable();
+        let page = page(self.addr.frame_number());
+        for _ in 0..SOON {
+            if page.lock.swap(1, Ordering::Acquire) == 0 {
+                return Some(LeafGuard(page));
+            }
+            core::hint::spin_loop();
+        }
+        irq::preempt_enable();
+        None
+    }
+
+    /// Waits for a speculative fault that is changing an entry. With the space's lock held for writing, no other comes until that is released (see
+    /// `speculate`).
+    pub fn settle(self) {
+        drop(self.lock());
     }
 
     /// The table.
@@ -176,7 +200,7 @@ impl Tables {
         unsafe { Table::at(self.root) }
     }
 
-    /// The leaf table for `addr`, if there is one. The space's lock is held.
+    /// The leaf table for `addr`, if there is one. The space's lock is held, or interrupts are off on a CPU that has the tables loaded.
     #[inline]
     pub fn leaf(&self, addr: usize) -> Option<Leaf<'_>> {
         let mut table = self.root_table();
@@ -187,7 +211,8 @@ impl Tables {
                 return None;
             }
             phys = entry.addr();
-            // SAFETY: tables are only taken away with the space's lock held for writing.
+            // SAFETY: tables are only taken away with the space's lock held for writing, and freed when every CPU that has them loaded has
+            // answered an interrupt.
             table = unsafe { Table::at(phys) };
         }
         Some(Leaf { table, addr: phys, base: addr & !(paging::span(1) - 1) })
