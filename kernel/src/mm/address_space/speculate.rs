@@ -43,7 +43,7 @@ use abi::Result;
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     ops::{Deref, DerefMut},
-    sync::atomic::{AtomicBool, AtomicIsize, AtomicU32, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicIsize, AtomicU32, AtomicUsize, Ordering::Relaxed},
 };
 use vma_tree::Entry as MapEntry;
 
@@ -93,7 +93,7 @@ impl DerefMut for MapWriteGuard<'_> {
 }
 
 /// Mappings that a CPU remembers.
-const KNOWN: usize = 4;
+const KNOWN: usize = 3;
 
 /// What each CPU has of a space, on lines of its own.
 #[repr(align(128))]
@@ -102,23 +102,26 @@ pub(super) struct CpuPart {
     /// Resident pages that came here, less those that went: only the sum over all CPUs means something.
     pub(super) anonymous: AtomicIsize,
     pub(super) file: AtomicIsize,
-    /// The [`Changes`] that `known` is of. This and what follows is used by its CPU alone, with preemption off.
-    changes: AtomicUsize,
+    /// The place in `known` whose turn it is. This and what follows is used by its CPU alone, with preemption off.
+    next: AtomicUsize,
     known: [Known; KNOWN],
-    /// How many were put into `known`: the next takes the place of the oldest.
-    count: AtomicU32,
 }
 
 /// What is remembered of a private mapping.
 #[derive(Default)]
 struct Known {
+    /// The [`Changes`] that it is of.
+    changes: AtomicUsize,
     start: AtomicUsize,
     /// 0: nothing is remembered here.
     len: AtomicUsize,
+    /// Its flags, and [`OBJECT`].
     flags: AtomicU32,
-    /// Untouched pages show an object.
-    object: AtomicBool,
 }
+
+/// Beside a mapping's flags: its untouched pages show an object.
+const OBJECT: u32 = 1 << 31;
+const _: () = assert!(VmaFlags::all().bits() & OBJECT == 0);
 
 /// A part for every CPU. `ENOMEM`.
 pub(super) fn cpu_parts() -> Result<Box<[CpuPart]>> {
@@ -130,27 +133,27 @@ pub(super) fn cpu_parts() -> Result<Box<[CpuPart]>> {
 
 impl CpuPart {
     #[inline]
-    fn find(&self, addr: usize) -> Option<&Known> {
-        self.known
-            .iter()
-            .find(|known| addr.wrapping_sub(known.start.load(Relaxed)) < known.len.load(Relaxed))
+    fn find(&self, changes: usize, addr: usize) -> Option<&Known> {
+        self.known.iter().find(|known| {
+            known.changes.load(Relaxed) == changes
+                && addr.wrapping_sub(known.start.load(Relaxed)) < known.len.load(Relaxed)
+        })
     }
 
+    /// Remembers a mapping that `find` did not find; what is there twice does no harm.
+    #[inline]
     fn remember(&self, changes: usize, entry: &MapEntry<Vma>) {
-        let mut count = self.count.load(Relaxed);
-        if self.changes.load(Relaxed) != changes {
-            self.known.iter().for_each(|known| known.len.store(0, Relaxed));
-            self.changes.store(changes, Relaxed);
-            count = 0;
-        } else if self.find(entry.start).is_some() {
-            return;
-        }
-        let known = &self.known[count as usize % KNOWN];
+        let at = self.next.load(Relaxed);
+        let known = &self.known[at];
+        self.next.store(if at + 1 < KNOWN { at + 1 } else { 0 }, Relaxed);
+        let object = match entry.value.backing {
+            Backing::Object(_) => OBJECT,
+            Backing::Anonymous => 0,
+        };
+        known.changes.store(changes, Relaxed);
         known.start.store(entry.start, Relaxed);
         known.len.store(entry.end - entry.start, Relaxed);
-        known.flags.store(entry.value.flags.bits(), Relaxed);
-        known.object.store(matches!(entry.value.backing, Backing::Object(_)), Relaxed);
-        self.count.store(count.wrapping_add(1), Relaxed);
+        known.flags.store(entry.value.flags.bits() | object, Relaxed);
     }
 }
 
@@ -192,12 +195,10 @@ impl AddressSpace {
     #[inline]
     fn speculate(&self, addr: usize, access: Access) -> bool {
         let Some(part) = self.parts.get(cpu::id()) else { return false };
-        let changes = part.changes.load(Relaxed);
-        if self.has_changed(changes) {
-            return false;
-        }
-        let Some(known) = part.find(addr) else { return false };
-        let flags = VmaFlags::from_bits_retain(known.flags.load(Relaxed));
+        let changes = self.changes.0.load(Relaxed);
+        let Some(known) = part.find(changes, addr) else { return false };
+        let known = known.flags.load(Relaxed);
+        let flags = VmaFlags::from_bits_retain(known & !OBJECT);
         if !fault::allows(flags, access) {
             return false;
         }
@@ -205,7 +206,7 @@ impl AddressSpace {
         let addr = addr & !(PAGE_SIZE - 1);
         let entry = leaf.table().load(paging::index(addr, 0));
         if entry.is_none() {
-            !known.object.load(Relaxed) && self.speculate_zeros(leaf, flags, addr, access, changes)
+            known & OBJECT == 0 && self.speculate_zeros(leaf, flags, addr, access, changes)
         } else if access == Access::Write && entry.is_present() && !entry.has(PteFlags::WRITE) {
             self.speculate_copy(leaf, flags, addr, changes)
         } else {
