@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <sys/wait.h>
 
-enum { PAGES = 64, ROUNDS = 40, PAGE = 4096 };
+enum { PAGES = 64, ROUNDS = 25, PAGE = 4096 };
 
 /* The place that is changed under the fault-makers' hands, and what its pages may hold: 0 or the round's number. */
 static char *place, *elsewhere;
