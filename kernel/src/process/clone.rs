@@ -167,6 +167,9 @@ pub fn clone(args: &CloneArgs) -> Result<Pid> {
     if signal::pending(&parent) {
         return Err(Errno::ERESTARTNOINTR);
     }
+    if !sched::may_fork(&parent) {
+        return Err(Errno::EAGAIN);
+    }
     let charge = ThreadCharge::take(&parent)?;
     let mm = clone_address_space(&parent, flags)?;
     let files = if flags.contains(CloneFlags::FILES) {

@@ -1,5 +1,6 @@
 //! How much of the CPUs real-time tasks may have (`kernel.sched_rt_runtime_us` of every `kernel.sched_rt_period_us`; sched(7)).
 
+use super::deadline;
 use abi::{Errno, Result};
 use core::sync::atomic::{
     AtomicU64,
@@ -49,13 +50,14 @@ pub fn real_time_bandwidth() -> RealTimeBandwidth {
     RealTimeBandwidth::unpack(BANDWIDTH.load(Relaxed))
 }
 
-/// Changes it; `EINVAL`.
+/// Changes it; `EINVAL`, `EBUSY` if tasks with deadlines have more. May sleep.
 pub fn change_real_time_bandwidth(change: impl Fn(&mut RealTimeBandwidth)) -> Result<()> {
     let mut word = BANDWIDTH.load(Acquire);
     loop {
         let mut bandwidth = RealTimeBandwidth::unpack(word);
         change(&mut bandwidth);
         bandwidth.check()?;
+        deadline::check_limit(bandwidth)?;
         match BANDWIDTH.compare_exchange(word, bandwidth.pack(), AcqRel, Acquire) {
             Ok(_) => return Ok(()),
             Err(now) => word = now,

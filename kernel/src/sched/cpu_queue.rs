@@ -146,9 +146,13 @@ impl Queue {
         bump(&task.sched.runtime, ran);
         task.sched.charged_at.store(now, Relaxed);
         super::load::charge(task, running.is_nice, ran);
-        if running.band == Band::Fair {
-            task.sched.fair.charge(ran, running.weight);
-            running.virtual_time = task.sched.fair.virtual_time();
+        match running.band {
+            Band::Fair => {
+                task.sched.fair.charge(ran, running.weight);
+                running.virtual_time = task.sched.fair.virtual_time();
+            }
+            Band::Deadline(_) => task.sched.deadline.charge(ran),
+            Band::RealTime(_) => {}
         }
         self.advance_clock(now);
     }
@@ -182,6 +186,7 @@ impl Queue {
     /// Takes the task that runs next.
     pub fn pick(&mut self, now: u64) -> Option<Arc<Task>> {
         if self.is_rest(now)
+            && self.tasks.deadlines.is_empty()
             && let Some(task) = self.tasks.pick_fair()
         {
             return Some(task);
@@ -275,6 +280,9 @@ impl Queue {
     /// Whether a woken task comes before the running one.
     fn precedes(task: &Task, running: &Running, now: u64) -> bool {
         match (task.sched.band(), running.band) {
+            (Band::Deadline(new), Band::Deadline(old)) => new < old,
+            (Band::Deadline(_), _) => true,
+            (_, Band::Deadline(_)) => false,
             (Band::RealTime(new), Band::RealTime(old)) => new > old,
             (Band::RealTime(_), Band::Fair) => true,
             (Band::Fair, Band::RealTime(_)) => false,

@@ -10,6 +10,7 @@
 //! | [`idle`] | the idle task, the idle state, a CPU's start |
 //! | [`tick`] | what the timer's tick does: slices, samples, balancing, RCU |
 //! | [`bandwidth`] | how much of a CPU real-time tasks may have |
+//! | [`deadline`] | `SCHED_DEADLINE`: admission, periods, throttling |
 //! | [`params`] | policy, nice, affinity |
 //! | [`sleep`] | sleeping with a deadline |
 //! | [`load`] | load averages and CPU statistics |
@@ -23,6 +24,7 @@
 mod balance;
 mod bandwidth;
 mod cpu_queue;
+mod deadline;
 mod idle;
 mod kthread;
 mod load;
@@ -36,12 +38,13 @@ mod wake;
 
 pub use crate::sync::current::current;
 pub use bandwidth::{change_real_time_bandwidth, real_time_bandwidth};
+pub use deadline::{DeadlineParams, is_limited as deadlines_are_limited, runs_everywhere};
 pub use idle::{idle_loop, init_this_cpu, interrupt_enter};
 pub use kthread::spawn_kthread;
 pub use load::{CpuTimes, context_switches, cpu_times, load_averages, runnable_count, warn_stall};
 pub use params::{
-    Policy, SchedParams, online_mask, scheduling, set_affinity, set_inherited_priority, set_nice,
-    set_scheduling, slice_of,
+    Policy, SchedParams, may_fork, online_mask, scheduling, set_affinity, set_inherited_priority,
+    set_nice, set_scheduling, slice_of,
 };
 pub use sleep::schedule_until;
 pub use switch::{

@@ -2,7 +2,8 @@
 
 use super::{
     cpu_queue::{QUEUES, enqueue_on, lock_queue_of, reschedule_cpu},
-    task::TaskSched,
+    deadline::{self, DeadlineParams},
+    task::{DEADLINE_PRIORITY, TaskSched},
     tick::{RR_TICKS, TICK},
     wake::choose_cpu,
 };
@@ -32,6 +33,8 @@ pub enum Policy {
     Batch = 3,
     /// `SCHED_IDLE`.
     Idle = 5,
+    /// `SCHED_DEADLINE`.
+    Deadline = 6,
 }
 
 impl Policy {
@@ -43,10 +46,11 @@ impl Policy {
             2 => Policy::RoundRobin,
             3 => Policy::Batch,
             5 => Policy::Idle,
+            6 => Policy::Deadline,
             _ => return None,
         })
     }
-    /// Whether it has priorities 1 to 99 and runs before all others.
+    /// Whether it has priorities 1 to 99 and runs before those that have none.
     pub fn is_real_time(self) -> bool {
         matches!(self, Policy::Fifo | Policy::RoundRobin)
     }
@@ -61,6 +65,8 @@ pub struct SchedParams {
     pub priority: u8,
     /// -20 to 19.
     pub nice: i32,
+    /// For `SCHED_DEADLINE`.
+    pub deadline: DeadlineParams,
     /// Children start with the default policy (`SCHED_RESET_ON_FORK`).
     pub reset_on_fork: bool,
 }
@@ -71,30 +77,66 @@ pub fn scheduling(task: &Task) -> SchedParams {
         policy: task.sched.policy(),
         priority: task.sched.real_time_priority(),
         nice: task.sched.nice(),
+        deadline: task.sched.deadline.params(),
         reset_on_fork: task.sched.reset_on_fork.load(Relaxed),
     }
+}
+
+/// Whether `task` may have children: what it runs by deadlines is not theirs (`SCHED_DEADLINE`, without `SCHED_RESET_ON_FORK`).
+pub fn may_fork(task: &Task) -> bool {
+    !task.sched.has_policy(Policy::Deadline) || task.sched.reset_on_fork.load(Relaxed)
 }
 
 /// Nanoseconds of `task`'s slice (`sched_rr_get_interval(2)`); 0: it has none.
 pub fn slice_of(task: &Task) -> u64 {
     match task.sched.policy() {
-        Policy::Fifo => 0,
+        Policy::Fifo | Policy::Deadline => 0,
         Policy::RoundRobin => u64::from(RR_TICKS) * TICK,
         _ => TICK,
     }
 }
 
-/// Changes how `task` is scheduled.
-pub fn set_scheduling(task: &Arc<Task>, params: SchedParams) {
-    change(task, |sched| {
-        let real_time = params.policy.is_real_time();
-        sched.policy.store(params.policy as u8, Relaxed);
-        sched.priority.store(if real_time { params.priority } else { 0 }, Relaxed);
-        sched.nice.store(params.nice.clamp(-20, 19), Relaxed);
-        sched.weigh();
-        sched.reset_on_fork.store(params.reset_on_fork, Relaxed);
-    });
+/// Changes how `task` is scheduled. `EBUSY`, `ENOMEM` and `ESRCH` for `SCHED_DEADLINE`; may sleep for that.
+pub fn set_scheduling(task: &Arc<Task>, params: SchedParams) -> Result<()> {
+    let has_deadlines = params.policy == Policy::Deadline;
+    loop {
+        if has_deadlines {
+            deadline::prepare(&task.sched)?;
+        }
+        match change(task, |sched| apply(sched, &params)) {
+            Err(Errno::EAGAIN) => {}
+            outcome => {
+                outcome?;
+                break;
+            }
+        }
+    }
     futex::priority_changed(task);
+    Ok(())
+}
+
+/// Makes a task that is on no queue one with these parameters, all or nothing.
+fn apply(sched: &TaskSched, params: &SchedParams) -> Result<()> {
+    let priority = match params.policy {
+        Policy::Deadline => DEADLINE_PRIORITY,
+        policy if policy.is_real_time() => params.priority,
+        _ => 0,
+    };
+    if params.policy == Policy::Deadline {
+        deadline::admit(sched, params.deadline)?;
+        sched.deadline.set_params(params.deadline);
+        if !sched.has_policy(Policy::Deadline) {
+            sched.deadline.begin(clock::now_ns());
+        }
+    } else {
+        deadline::leave(sched);
+    }
+    sched.policy.store(params.policy as u8, Relaxed);
+    sched.priority.store(priority, Relaxed);
+    sched.nice.store(params.nice.clamp(-20, 19), Relaxed);
+    sched.weigh();
+    sched.reset_on_fork.store(params.reset_on_fork, Relaxed);
+    Ok(())
 }
 
 /// Changes the priority that `task` inherits from those who wait for its locks; whether it runs at another now. Callable
@@ -109,7 +151,7 @@ pub fn set_inherited_priority(task: &Arc<Task>, priority: u8) -> bool {
 }
 
 /// Changes how a task is scheduled while it is on no queue.
-fn change(task: &Arc<Task>, change: impl FnOnce(&TaskSched)) {
+fn change<R>(task: &Arc<Task>, change: impl FnOnce(&TaskSched) -> R) -> R {
     let sched = &task.sched;
     let _exclusive = sched.wake_lock.lock();
     let (_, mut queue) = lock_queue_of(sched);
@@ -119,7 +161,7 @@ fn change(task: &Arc<Task>, change: impl FnOnce(&TaskSched)) {
         queue.settle(task, now);
     }
     let queued = queue.tasks.remove(task);
-    change(sched);
+    let outcome = change(sched);
     let look = running || queued.is_some();
     if let Some(queued) = queued {
         queue.tasks.insert(queued, End::Back);
@@ -128,14 +170,23 @@ fn change(task: &Arc<Task>, change: impl FnOnce(&TaskSched)) {
         queue.running_changed(task);
     }
     drop(queue);
+    if deadline::stop_throttling(sched) {
+        // It left its queue, perhaps not yet its CPU, which waits for nobody.
+        while sched.on_cpu().get() {
+            core::hint::spin_loop();
+        }
+        enqueue_on(choose_cpu(task), task.clone(), 0);
+    }
     if look {
         reschedule_cpu(sched.cpu());
     }
+    outcome
 }
 
 /// Changes the nice value (`setpriority(2)`).
 pub fn set_nice(task: &Arc<Task>, nice: i32) {
-    set_scheduling(task, SchedParams { nice, ..scheduling(task) });
+    // Nothing is asked for that the task does not have.
+    let _ = set_scheduling(task, SchedParams { nice, ..scheduling(task) });
 }
 
 /// The CPUs that tasks can run on.

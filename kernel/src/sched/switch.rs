@@ -7,7 +7,7 @@
 use super::{
     balance,
     cpu_queue::{QUEUES, enqueue_on},
-    idle,
+    deadline, idle,
     params::Policy,
     stats::{self, Event},
     task::{TaskState, bump},
@@ -47,6 +47,8 @@ enum After {
     Move = 1,
     /// It has exited.
     Bury = 2,
+    /// It used up its runtime and waits for its next period.
+    Throttle = 3,
 }
 
 /// [`After`] for the switch that is under way.
@@ -133,6 +135,10 @@ fn switch_once(reason: Reason) {
         previous.sched.on_queue.store(false, Ordering::Release);
         wake::note_sleep(&previous.sched, now);
         bump(&previous.sched.voluntary, 1);
+    } else if previous.sched.has_policy(Policy::Deadline) && is_spent(&previous, reason) {
+        leave_queue(of_cpu, &queue.tasks, &previous, now);
+        deadline::begin_throttling(&previous.sched);
+        after = After::Throttle;
     } else if !previous.sched.may_run_on(cpu) {
         leave_queue(of_cpu, &queue.tasks, &previous, now);
         after = After::Move;
@@ -193,6 +199,14 @@ fn switch_once(reason: Reason) {
     arrive();
 }
 
+/// Whether a task with deadlines has nothing left of its runtime, or wants it no more.
+fn is_spent(task: &Task, reason: Reason) -> bool {
+    if reason == Reason::Yielded {
+        task.sched.deadline.give_up();
+    }
+    task.sched.deadline.is_used_up()
+}
+
 fn leave_queue(
     of_cpu: &super::cpu_queue::CpuQueue,
     tasks: &runqueue::RunQueue<Task>,
@@ -225,11 +239,14 @@ fn arrive() {
         enqueue_on(cpu, previous, 0);
     } else if after == After::Bury as u8 {
         bury(previous);
+    } else if after == After::Throttle as u8 {
+        deadline::throttle(previous);
     }
 }
 
 /// Gives up the scheduler's reference on an exited task: after a grace period, since those who spin for a mutex look at its
 /// owner without a reference; and because its kernel stack is not to be freed with interrupts off.
 fn bury(task: Arc<Task>) {
+    deadline::leave(&task.sched);
     rcu::call(Box::new(move || drop(task)));
 }

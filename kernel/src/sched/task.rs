@@ -1,6 +1,6 @@
 //! A task as the scheduler sees it.
 
-use super::params::Policy;
+use super::{deadline::DeadlineTask, params::Policy};
 #[cfg(debug_assertions)]
 use crate::sync::lock_order::HeldByTask;
 use crate::{
@@ -13,7 +13,10 @@ use core::sync::atomic::{
     AtomicBool, AtomicI32, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
     Ordering::Relaxed,
 };
-use runqueue::{Band, Entity, FairState, IDLE_WEIGHT, weight_of_nice};
+use runqueue::{Band, DeadlineState, Entity, FairState, IDLE_WEIGHT, weight_of_nice};
+
+/// The priority of a task under `SCHED_DEADLINE`: before all others.
+pub(super) const DEADLINE_PRIORITY: u8 = 100;
 
 /// A task as the scheduler sees it; lives in [`Task`].
 pub struct TaskSched {
@@ -41,6 +44,9 @@ pub struct TaskSched {
     weight: AtomicU64,
     pub(super) reset_on_fork: AtomicBool,
     pub(super) affinity: AtomicU64,
+
+    /// Under `SCHED_DEADLINE`; its priority is [`DEADLINE_PRIORITY`] then.
+    pub(super) deadline: DeadlineTask,
 
     /// `ioprio_set(2)`; 0: none was set.
     io_priority: AtomicU16,
@@ -127,7 +133,7 @@ impl TaskSched {
         let mut priority = parent.map_or(0, |parent| parent.priority.load(Relaxed));
         let mut nice = parent.map_or(0, TaskSched::nice);
         if parent.is_some_and(|parent| parent.reset_on_fork.load(Relaxed)) {
-            if policy.is_real_time() {
+            if policy.is_real_time() || policy == Policy::Deadline {
                 (policy, priority, nice) = (Policy::Normal, 0, 0);
             }
             nice = nice.max(0);
@@ -150,6 +156,7 @@ impl TaskSched {
             weight: AtomicU64::new(weight_of(policy, nice)),
             reset_on_fork: AtomicBool::new(false),
             affinity: AtomicU64::new(affinity),
+            deadline: DeadlineTask::default(),
             io_priority: AtomicU16::new(parent.map_or(0, TaskSched::io_priority)),
             runtime: AtomicU64::new(0),
             user_samples: AtomicU64::new(0),
@@ -196,19 +203,27 @@ impl TaskSched {
     }
     /// The real-time priority, 1 to 99; 0 for the other policies.
     pub fn real_time_priority(&self) -> u8 {
-        self.priority.load(Relaxed)
+        match self.priority.load(Relaxed) {
+            DEADLINE_PRIORITY => 0,
+            priority => priority,
+        }
     }
     /// The real-time priority that it runs at, its own or an inherited one; 0: none.
     pub fn urgency(&self) -> u8 {
+        self.rank().min(DEADLINE_PRIORITY - 1)
+    }
+    /// The same, above all others under `SCHED_DEADLINE`.
+    fn rank(&self) -> u8 {
         self.priority.load(Relaxed).max(self.inherited.load(Relaxed))
     }
     /// Whether it runs at an inherited priority.
     pub(super) fn inherits_priority(&self) -> bool {
         self.inherited.load(Relaxed) > self.priority.load(Relaxed)
     }
-    /// Priority as `/proc/<pid>/stat` shows it: 0 to 39 by nice, -2 to -100 real-time.
+    /// Priority as `/proc/<pid>/stat` shows it: 0 to 39 by nice, -2 to -100 real-time, -101 with deadlines.
     pub fn shown_priority(&self) -> i32 {
         match self.band() {
+            Band::Deadline(_) => -101,
             Band::RealTime(priority) => -1 - i32::from(priority),
             Band::Fair => 20 + self.nice(),
         }
@@ -265,8 +280,9 @@ impl TaskSched {
     }
 
     pub(super) fn band(&self) -> Band {
-        match self.urgency() {
+        match self.rank() {
             0 => Band::Fair,
+            DEADLINE_PRIORITY => Band::Deadline(self.deadline.state().deadline()),
             priority => Band::RealTime(priority),
         }
     }
@@ -300,6 +316,9 @@ impl Entity for Task {
     }
     fn fair(&self) -> &FairState {
         &self.sched.fair
+    }
+    fn deadline(&self) -> &DeadlineState {
+        self.sched.deadline.state()
     }
 }
 

@@ -37,10 +37,12 @@ pub fn tick(now: Instant, from_user: bool) -> bool {
     if queue.watch_rest(now.0) {
         irq::set_need_resched();
     }
-    if !queue.tasks.is_empty() {
+    if task.sched.has_policy(Policy::Deadline) && task.sched.deadline.is_used_up() {
+        irq::set_need_resched();
+    } else if !queue.tasks.is_empty() {
         let used = match task.sched.policy() {
             _ if task.sched.inherits_priority() => false,
-            Policy::Fifo => false,
+            Policy::Fifo | Policy::Deadline => false,
             Policy::RoundRobin => {
                 let left = task.sched.slice_left.load(Relaxed).saturating_sub(1);
                 task.sched.slice_left.store(left, Relaxed);

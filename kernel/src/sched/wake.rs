@@ -9,6 +9,8 @@
 
 use super::{
     cpu_queue::{QUEUES, enqueue_on, lock_queue_of},
+    deadline,
+    params::Policy,
     stats::{self, Event},
     task::{TaskSched, TaskState},
 };
@@ -89,7 +91,11 @@ pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
     sched.state.store(TaskState::Running as u32, Ordering::Release);
     let now = clock::now_ns();
     let slept = now.saturating_sub(sched.left_at.load(Ordering::Relaxed));
-    let cpu = place_woken(task, now);
+    let has_deadlines = sched.has_policy(Policy::Deadline);
+    if has_deadlines && deadline::throttle_woken(task, now) {
+        return true;
+    }
+    let cpu = if has_deadlines { deadline::choose_cpu(task) } else { place_woken(task, now) };
     stats::note(Event::Wake { cpu });
     enqueue_on(cpu, task.clone(), slept);
     true

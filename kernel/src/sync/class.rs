@@ -128,10 +128,14 @@ classes! {
     SLEEP_ALARM = 106;
     /// The right to wake one task, or to change its priority or affinity.
     TASK_WAKE = 108;
+    /// Whose next period a timer begins (`SCHED_DEADLINE`).
+    NEXT_PERIOD = 109;
     /// The rate of the clocks.
     CLOCK_STEERING = 109;
     /// A run queue (two: by CPU number).
     RUN_QUEUE = 110 nests;
+    /// Who is admitted to `SCHED_DEADLINE`.
+    ADMISSION = 111;
     /// A task's own cells (address space, descriptors), while a reference is taken.
     TASK_CELL = 112;
     /// Callbacks that wait for a grace period on one CPU.

@@ -5,7 +5,7 @@ use crate::{
     arch::cpu::{self, CpuMask},
     mm::{UserAddr, user},
     process::{Capability, Credentials, Pid, Process, Resource, Task, Uid, capable, pid},
-    sched::{self, Policy, SchedParams},
+    sched::{self, DeadlineParams, Policy, SchedParams},
     sync::rcu,
     time::Timespec,
 };
@@ -161,6 +161,9 @@ fn check_change(task: &Task, new: &SchedParams) -> Result<()> {
     if capable(Capability::SysNice) {
         return Ok(());
     }
+    if new.policy == Policy::Deadline {
+        return Err(Errno::EPERM);
+    }
     let old = sched::scheduling(task);
     if !new.policy.is_real_time() && new.nice < old.nice && !may_be_nice(task, new.nice) {
         return Err(Errno::EPERM);
@@ -184,13 +187,22 @@ fn check_change(task: &Task, new: &SchedParams) -> Result<()> {
 
 fn change(task: &Arc<Task>, new: SchedParams) -> Result<usize> {
     check_change(task, &new)?;
-    sched::set_scheduling(task, new);
+    let everywhere = !sched::deadlines_are_limited() || sched::runs_everywhere(task);
+    if new.policy == Policy::Deadline && !everywhere {
+        return Err(Errno::EPERM);
+    }
+    sched::set_scheduling(task, new)?;
     Ok(0)
 }
 
 /// A priority from user space; out of range stays out of range.
 fn priority_of(value: i32) -> u8 {
     u8::try_from(value).unwrap_or(u8::MAX)
+}
+
+/// The calls without `struct sched_attr` name no deadline, and `SCHED_DEADLINE` is nothing without: `EINVAL`.
+fn without_deadline(new: &SchedParams) -> Result<()> {
+    if new.policy == Policy::Deadline { Err(Errno::EINVAL) } else { Ok(()) }
 }
 
 /// `sched_setparam(2)`.
@@ -201,6 +213,7 @@ fn sched_setparam(args: &[usize; 6]) -> Result<usize> {
     let priority: i32 = user::read(UserAddr(args[1]))?;
     let task = task_of(args[0])?;
     let new = SchedParams { priority: priority_of(priority), ..sched::scheduling(&task) };
+    without_deadline(&new)?;
     change(&task, new)
 }
 
@@ -219,6 +232,7 @@ fn sched_setscheduler(args: &[usize; 6]) -> Result<usize> {
         reset_on_fork: number & SCHED_RESET_ON_FORK != 0,
         ..sched::scheduling(&task)
     };
+    without_deadline(&new)?;
     change(&task, new)
 }
 
@@ -239,7 +253,7 @@ fn sched_getscheduler(args: &[usize; 6]) -> Result<usize> {
     Ok(params.policy as usize | reset)
 }
 
-/// `sched_get_priority_max(2)`. `SCHED_DEADLINE` is unknown.
+/// `sched_get_priority_max(2)`.
 fn sched_get_priority_max(args: &[usize; 6]) -> Result<usize> {
     let policy = Policy::from_number(args[0] as u32).ok_or(Errno::EINVAL)?;
     Ok(if policy.is_real_time() { 99 } else { 0 })
@@ -270,7 +284,14 @@ fn sched_setaffinity(args: &[usize; 6]) -> Result<usize> {
     if !is_own(&task) && !capable(Capability::SysNice) {
         return Err(Errno::EPERM);
     }
-    sched::set_affinity(&task, CpuMask(u64::from_le_bytes(bytes)))?;
+    let mask = CpuMask(u64::from_le_bytes(bytes));
+    let online = sched::online_mask().0;
+    let has_deadlines = task.sched.policy() == Policy::Deadline;
+    // Those run on all CPUs.
+    if has_deadlines && sched::deadlines_are_limited() && mask.0 & online != online {
+        return Err(Errno::EBUSY);
+    }
+    sched::set_affinity(&task, mask)?;
     Ok(0)
 }
 
@@ -309,10 +330,14 @@ fn sched_setattr(args: &[usize; 6]) -> Result<usize> {
         },
         priority: u8::try_from(attr.priority).unwrap_or(u8::MAX),
         nice: attr.nice.clamp(-20, 19),
+        deadline: old.deadline,
         reset_on_fork: attr.flags & FLAG_RESET_ON_FORK != 0,
     };
     if attr.flags & FLAG_KEEP_PARAMS != 0 {
         (new.priority, new.nice) = (old.priority, old.nice);
+    } else if new.policy == Policy::Deadline {
+        new.deadline = DeadlineParams::new(attr.runtime, attr.deadline, attr.period)?;
+        new.nice = old.nice;
     } else if new.policy.is_real_time() {
         new.nice = old.nice;
     }
@@ -351,12 +376,17 @@ fn sched_getattr(args: &[usize; 6]) -> Result<usize> {
     }
     let params = sched::scheduling(&*task_of(args[0])?);
     let written = size.min(size_of::<SchedAttr>());
+    let has_deadlines = params.policy == Policy::Deadline;
+    let deadline = if has_deadlines { params.deadline } else { DeadlineParams::default() };
     let attr = SchedAttr {
         size: written as u32,
         policy: params.policy as u32,
         flags: if params.reset_on_fork { FLAG_RESET_ON_FORK } else { 0 },
-        nice: if params.policy.is_real_time() { 0 } else { params.nice },
+        nice: if params.policy.is_real_time() || has_deadlines { 0 } else { params.nice },
         priority: u32::from(params.priority),
+        runtime: deadline.runtime,
+        deadline: deadline.deadline,
+        period: deadline.period,
         ..SchedAttr::default()
     };
     user::copy_to_user(UserAddr(args[1]), &attr.as_bytes()[..written])?;

@@ -1,6 +1,7 @@
 //! One CPU's run queue: 256 levels in a bitmap with a list each. Picking, queueing and taking out are O(1), however many
 //! tasks are queued.
 //!
+//! - Before all levels come tasks with deadlines, the earliest first: a heap, so O(log n) in their number (see [`DeadlineHeap`]).
 //! - Levels 0 to 98 are real-time priorities 99 to 1: first come, first served, strictly by priority.
 //! - Levels 128 to 255 are a *wheel of virtual time* for all other tasks: feedback with honest weights. A task's virtual time
 //!   grows as it runs, by the time it ran times 1024 over its weight; the wheel has a bucket for each
@@ -14,8 +15,10 @@
 
 extern crate alloc;
 
+mod deadline;
 mod weight;
 
+pub use deadline::{DeadlineHeap, DeadlineState};
 pub use weight::{IDLE_WEIGHT, NICE_0_WEIGHT, weight_of_nice};
 
 use alloc::sync::Arc;
@@ -40,6 +43,8 @@ const MAX_AHEAD: u64 = 4_000_000_000;
 /// How a task is to be queued.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Band {
+    /// By deadline; the earliest runs first.
+    Deadline(u64),
     /// By real-time priority, 1 to 99; 99 runs first.
     RealTime(u8),
     /// By virtual time.
@@ -85,10 +90,14 @@ pub trait Entity: Linked {
     fn band(&self) -> Band;
     /// Its virtual time.
     fn fair(&self) -> &FairState;
+    /// Its deadline.
+    fn deadline(&self) -> &DeadlineState;
 }
 
 /// The queue.
 pub struct RunQueue<T: Entity> {
+    /// Those with deadlines.
+    pub deadlines: DeadlineHeap<T>,
     levels: Lists<T, LEVELS>,
     bitmap: [u64; LEVELS / 64],
     /// The queue's virtual clock: the largest virtual time that was ever the least of all.
@@ -98,15 +107,20 @@ pub struct RunQueue<T: Entity> {
 impl<T: Entity> RunQueue<T> {
     /// An empty queue.
     pub const fn new() -> Self {
-        Self { levels: Lists::new(), bitmap: [0; LEVELS / 64], clock: SLEEPER_CREDIT }
+        Self {
+            deadlines: DeadlineHeap::new(),
+            levels: Lists::new(),
+            bitmap: [0; LEVELS / 64],
+            clock: SLEEPER_CREDIT,
+        }
     }
     /// How many tasks are queued.
     pub fn len(&self) -> usize {
-        self.levels.len()
+        self.levels.len() + self.deadlines.len()
     }
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.levels.is_empty()
+        self.levels.is_empty() && self.deadlines.is_empty()
     }
     /// The virtual clock.
     pub fn clock(&self) -> u64 {
@@ -136,21 +150,25 @@ impl<T: Entity> RunQueue<T> {
 
     /// Queues a placed task; at the front of its level when it was preempted and keeps its turn.
     pub fn insert(&mut self, task: Arc<T>, end: End) {
-        let level = self.level_of(&task);
+        let level = match task.band() {
+            Band::Deadline(_) => return self.deadlines.insert(task),
+            Band::RealTime(priority) => 99 - usize::from(priority.clamp(1, 99)),
+            Band::Fair => self.level_of(&task),
+        };
         if self.levels.insert(level, task, end).is_ok() {
             self.bitmap[level / 64] |= 1 << (level % 64);
         }
     }
     /// Takes a task out, wherever it is.
     pub fn remove(&mut self, task: &T) -> Option<Arc<T>> {
-        let level = self.levels.slot_of(task)?;
+        let Some(level) = self.levels.slot_of(task) else { return self.deadlines.remove(task) };
         let task = self.levels.remove(task);
         self.settle(level);
         task
     }
     /// Whether the task is queued here.
     pub fn contains(&self, task: &T) -> bool {
-        self.levels.slot_of(task).is_some()
+        self.levels.slot_of(task).is_some() || self.deadlines.contains(task)
     }
     /// The clock follows the least virtual time of the running task (`None`: not a fair one) and the queued ones.
     #[inline]
@@ -171,6 +189,9 @@ impl<T: Entity> RunQueue<T> {
     }
     /// Takes the task that should run next.
     pub fn pick(&mut self) -> Option<Arc<T>> {
+        if let Some(task) = self.deadlines.pop() {
+            return Some(task);
+        }
         if let Some(level) = self.first_level_in(0, WHEEL) {
             let task = self.levels.pop_front(level);
             self.settle(level);
@@ -195,15 +216,19 @@ impl<T: Entity> RunQueue<T> {
         }
     }
     /// Takes the first task that `wanted` agrees to, best first, among the first `limit`: for another CPU that has nothing to do.
-    pub fn steal(&mut self, limit: usize, wanted: impl FnMut(&T) -> bool) -> Option<Arc<T>> {
+    pub fn steal(&mut self, limit: usize, mut wanted: impl FnMut(&T) -> bool) -> Option<Arc<T>> {
+        let place = self.deadlines.iter().take(limit).position(&mut wanted);
+        if let Some(place) = place {
+            return self.deadlines.take_nth(place);
+        }
         let (level, position) = self.find(limit, wanted)?;
         let task = self.levels.remove_nth(level, position);
         self.settle(level);
         task
     }
     /// Whether `wanted` agrees to one of the first `limit` tasks.
-    pub fn any(&self, limit: usize, wanted: impl FnMut(&T) -> bool) -> bool {
-        self.find(limit, wanted).is_some()
+    pub fn any(&self, limit: usize, mut wanted: impl FnMut(&T) -> bool) -> bool {
+        self.deadlines.iter().take(limit).any(&mut wanted) || self.find(limit, wanted).is_some()
     }
 
     /// The level of the first task that `wanted` agrees to, among the first `limit`, and its place there.
@@ -247,15 +272,11 @@ impl<T: Entity> RunQueue<T> {
         self.clock.saturating_sub(SLEEPER_CREDIT) >> BUCKET_SHIFT
     }
 
+    /// Where in the wheel a task belongs.
     fn level_of(&self, task: &T) -> usize {
-        match task.band() {
-            Band::RealTime(priority) => 99 - usize::from(priority.clamp(1, 99)),
-            Band::Fair => {
-                let bucket = task.fair().virtual_time() >> BUCKET_SHIFT;
-                let base = self.base();
-                WHEEL + (bucket.clamp(base, base + BUCKETS - 1) % BUCKETS) as usize
-            }
-        }
+        let bucket = task.fair().virtual_time() >> BUCKET_SHIFT;
+        let base = self.base();
+        WHEEL + (bucket.clamp(base, base + BUCKETS - 1) % BUCKETS) as usize
     }
 
     /// The first bucket in the wheel's order that holds a task: its level, its number.

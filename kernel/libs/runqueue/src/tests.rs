@@ -5,6 +5,7 @@ use proptest::prelude::*;
 struct Fake {
     links: Links<Fake>,
     fair: FairState,
+    deadline: DeadlineState,
     band: Band,
     weight: u64,
     id: usize,
@@ -24,10 +25,17 @@ impl Entity for Fake {
     fn fair(&self) -> &FairState {
         &self.fair
     }
+    fn deadline(&self) -> &DeadlineState {
+        &self.deadline
+    }
 }
 
 fn task(id: usize, band: Band, weight: u64) -> Arc<Fake> {
-    Arc::new(Fake { links: Links::new(), fair: FairState::new(), band, weight, id })
+    let deadline = DeadlineState::new();
+    if let Band::Deadline(at) = band {
+        deadline.set_deadline(at);
+    }
+    Arc::new(Fake { links: Links::new(), fair: FairState::new(), deadline, band, weight, id })
 }
 
 /// Runs hogs in slices for `total` nanoseconds; what each got.
@@ -184,5 +192,41 @@ proptest! {
             }
             prop_assert_eq!(queue.len(), queued.len());
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn deadlines_come_in_order_whoever_was_taken_out(
+        deadlines in prop::collection::vec(0..50u64, 1..60),
+        taken in prop::collection::vec(0..60usize, 0..30),
+    ) {
+        let mut queue = RunQueue::<Fake>::new();
+        queue.deadlines.grow(Vec::with_capacity(deadlines.len()));
+        let tasks: Vec<_> = deadlines
+            .iter()
+            .enumerate()
+            .map(|(id, &at)| task(id, Band::Deadline(at), 1024))
+            .collect();
+        let urgent = task(1000, Band::RealTime(99), 1024);
+        queue.insert(urgent, End::Back);
+        for task in &tasks {
+            queue.insert(Arc::clone(task), End::Back);
+        }
+        let mut left: Vec<u64> = deadlines.clone();
+        for &id in taken.iter().filter(|&&id| id < tasks.len()) {
+            if let Some(out) = queue.remove(&tasks[id]) {
+                prop_assert_eq!(out.id, id);
+                let place = left.iter().position(|&at| at == deadlines[id]).unwrap();
+                left.swap_remove(place);
+            }
+            prop_assert!(!queue.contains(&tasks[id]));
+        }
+        left.sort_unstable();
+        for at in left {
+            prop_assert_eq!(queue.pick().unwrap().band, Band::Deadline(at));
+        }
+        prop_assert_eq!(queue.pick().unwrap().id, 1000);
+        prop_assert!(queue.pick().is_none() && queue.is_empty());
     }
 }
