@@ -30,25 +30,33 @@ impl CodeSwitch {
     }
 }
 
+/// Runs a block, which lies aside of the other code, if the switch is on.
+macro_rules! if_on {
+    ($switch:path, $then:block) => {
+        // SAFETY: the instruction does nothing, or jumps to the label.
+        unsafe {
+            core::arch::asm!(
+                "2: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00",
+                ".pushsection __code_switches, \"a\", @progbits",
+                ".balign 4",
+                ".long 2b - ., {on} - ., {switch} - .",
+                ".popsection",
+                on = label $then,
+                switch = sym $switch,
+                options(nomem, nostack, preserves_flags),
+            );
+        }
+    };
+}
+pub(crate) use if_on;
+
 /// Events of the scheduler are counted (`kernel.sched_schedstats`).
 pub static SCHED_EVENTS: CodeSwitch = CodeSwitch::new();
 
 /// Whether they are.
 #[inline(always)]
 pub fn sched_events_on() -> bool {
-    // SAFETY: the instruction does nothing, or jumps to the label.
-    unsafe {
-        core::arch::asm!(
-            "2: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00",
-            ".pushsection __code_switches, \"a\", @progbits",
-            ".balign 4",
-            ".long 2b - ., {on} - ., {switch} - .",
-            ".popsection",
-            on = label { return true },
-            switch = sym SCHED_EVENTS,
-            options(nomem, nostack, preserves_flags),
-        );
-    }
+    if_on!(SCHED_EVENTS, { return true });
     false
 }
 
@@ -74,19 +82,9 @@ pub(crate) use call_preserving;
 /// The same, if the switch is on. The word is only computed for the call.
 macro_rules! call_if_on {
     ($switch:path, $function:path, $word:expr) => {
-        // SAFETY: the instruction does nothing, or jumps to the label.
-        unsafe {
-            core::arch::asm!(
-                "2: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00",
-                ".pushsection __code_switches, \"a\", @progbits",
-                ".balign 4",
-                ".long 2b - ., {on} - ., {switch} - .",
-                ".popsection",
-                on = label { $crate::arch::code_switch::call_preserving!($function, $word) },
-                switch = sym $switch,
-                options(nomem, nostack, preserves_flags),
-            );
-        }
+        $crate::arch::code_switch::if_on!($switch, {
+            $crate::arch::code_switch::call_preserving!($function, $word)
+        })
     };
 }
 pub(crate) use call_if_on;
