@@ -5,7 +5,7 @@
 //! page it lies in ([`IoSource::frame`]): one copy, or none where the target keeps references itself.
 
 use super::{
-    File, IoSink, IoSource, OpenFlags,
+    File, FileType, IoSink, IoSource, OpenFlags,
     pipe::{self, Buffer, Pipe},
 };
 use crate::{
@@ -82,9 +82,14 @@ impl<'a> FilePages<'a> {
 
     /// The next piece, at most `limit` bytes and never across a page: frame, offset in it, length. `None` at the end of the file.
     fn next(&mut self, limit: usize) -> Result<Option<(Frame, usize, usize)>> {
-        let size = self.file.inode().metadata()?.size;
+        let inode = self.file.inode();
+        // A device's pages have no end.
+        let end = match inode.file_type() {
+            FileType::Regular => inode.metadata()?.size,
+            _ => u64::MAX,
+        };
         let within = (self.offset % PAGE_SIZE as u64) as usize;
-        let left = usize::try_from(size.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        let left = usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
         let len = limit.min(PAGE_SIZE - within).min(left);
         if len == 0 {
             return Ok(None);

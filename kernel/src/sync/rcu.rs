@@ -19,7 +19,7 @@ use core::{
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
-use rcu::{GracePeriods, Stages};
+use rcu::{GracePeriod, GracePeriods, Stages};
 
 /// A read-side critical section.
 #[must_use]
@@ -37,6 +37,18 @@ struct Callbacks {
     since: AtomicU64,
 }
 
+impl Callbacks {
+    /// Moves callbacks on as far as grace periods allow; whether some may run.
+    fn advance(&self, stages: &mut Stages<Callback>, now: Instant) -> bool {
+        let before = stages.period();
+        stages.advance(&PERIODS);
+        if stages.period() != before {
+            self.since.store(now.0, Ordering::Relaxed);
+        }
+        stages.is_done()
+    }
+}
+
 static PERIODS: GracePeriods<MAX_CPUS> = GracePeriods::new();
 static CALLBACKS: PerCpu<Callbacks> = per_cpu!(Callbacks {
     stages: IrqSpinLock::new(&class::RCU, Stages::new()),
@@ -46,6 +58,9 @@ static CALLBACKS: PerCpu<Callbacks> = per_cpu!(Callbacks {
 
 /// When CPUs that are late are interrupted.
 const KICK_AFTER: u64 = 8_000_000;
+/// How long who waits for callbacks sleeps before it looks again, at first and at most.
+const SHORTEST_NAP: Duration = Duration::from_micros(50);
+const LONGEST_NAP: Duration = Duration::from_millis(1);
 /// When a stall is reported, and how often again.
 const STALL_AFTER: u64 = 10_000_000_000;
 
@@ -72,31 +87,56 @@ pub fn synchronize() {
     over.1.wait(|| over.0.load(Ordering::Acquire).then_some(()));
 }
 
-/// Waits for every callback queued before. May sleep.
+/// Waits for every callback queued before. May sleep. It does not wait for ticks: with one CPU it takes two context switches, with more
+/// as long as the others take to answer an interrupt.
 pub fn barrier() {
-    let left = Arc::new(AtomicUsize::new(cpu::online_count()));
+    let left = Arc::new((AtomicUsize::new(cpu::online_count()), WaitQueue::new()));
     for cpu in 0..cpu::online_count() {
-        let left = left.clone();
+        let left = Arc::clone(&left);
         let callback = Box::new(move || {
-            left.fetch_sub(1, Ordering::Release);
+            if left.0.fetch_sub(1, Ordering::Release) == 1 {
+                left.1.wake_all();
+            }
         });
         CALLBACKS.on(cpu).stages.lock().push(callback);
     }
-    while left.load(Ordering::Acquire) != 0 {
-        kick(0..cpu::online_count());
-        pause();
+    let is_over = || left.0.load(Ordering::Acquire) == 0;
+    let mut nap = SHORTEST_NAP;
+    while !is_over() {
+        // One period that runs already, and one for what came since.
+        for _ in 0..3 {
+            hurry();
+        }
+        for cpu in 0..cpu::online_count() {
+            let period = CALLBACKS.on(cpu).stages.lock().period();
+            if let Some(period) = period {
+                kick_holdouts(period);
+            }
+        }
+        let deadline = time::monotonic().after(nap);
+        left.1.wait_at_most(deadline, || is_over().then_some(()));
+        nap = (2 * nap).min(LONGEST_NAP);
     }
 }
 
-/// A nap that is also a quiescent state of this CPU.
-fn pause() {
-    sched::set_state(sched::TaskState::Uninterruptible);
-    sched::schedule_until(Some(time::monotonic().after(Duration::from_millis(1))));
-    sched::set_state(sched::TaskState::Running);
+/// Moves the callbacks of all CPUs on as a tick does. The caller is in no read-side section.
+fn hurry() {
+    for cpu in 0..cpu::online_count() {
+        let pinned = PreemptGuard::new();
+        // Who is in a section has preemption off, so nobody here is.
+        note_quiescent();
+        let callbacks = CALLBACKS.on(cpu);
+        let runnable = callbacks.advance(&mut callbacks.stages.lock(), time::monotonic());
+        drop(pinned);
+        if runnable {
+            callbacks.runnable.wake_all();
+        }
+    }
 }
 
-fn kick(cpus: impl Iterator<Item = usize>) {
-    for cpu in cpus {
+/// Interrupts the CPUs that a grace period waits for, which makes them switch.
+fn kick_holdouts(period: GracePeriod) {
+    for cpu in PERIODS.holdouts(period).filter(|&cpu| cpu < cpu::online_count()) {
         cpu::send_reschedule(cpu);
     }
 }
@@ -130,18 +170,13 @@ pub fn tick(now: Instant) {
     if !stages.is_waiting() {
         return;
     }
-    let before = stages.period();
-    stages.advance(&PERIODS);
-    if stages.period() != before {
-        callbacks.since.store(now.0, Ordering::Relaxed);
-    }
+    let runnable = callbacks.advance(&mut stages, now);
     let late = stages
         .period()
         .filter(|_| now.0.saturating_sub(callbacks.since.load(Ordering::Relaxed)) >= KICK_AFTER);
-    let runnable = stages.is_done();
     drop(stages);
     if let Some(period) = late {
-        kick(PERIODS.holdouts(period).filter(|&cpu| cpu < cpu::online_count()));
+        kick_holdouts(period);
         report_stall(callbacks, now, PERIODS.holdouts(period));
     }
     if runnable {

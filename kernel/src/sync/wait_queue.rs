@@ -75,6 +75,18 @@ impl WaitQueue {
     ) -> Result<Woken<R>> {
         self.wait_in(TaskState::Interruptible, WaiterKind::Shared, deadline, &mut condition)
     }
+    /// Sleeps until `condition` gives a value, or the deadline on the monotonic clock. Signals do not end it.
+    pub fn wait_at_most<R>(
+        &self,
+        deadline: Instant,
+        mut condition: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        let (state, kind) = (TaskState::Uninterruptible, WaiterKind::Shared);
+        match self.wait_in(state, kind, Some(deadline), &mut condition) {
+            Ok(Woken::Ready(value)) => Some(value),
+            _ => None,
+        }
+    }
     /// Wakes every non-exclusive waiter and poll registration, and one exclusive waiter. Callable with
     /// interrupts off. Returns how many were woken.
     pub fn wake_one(&self) -> usize {

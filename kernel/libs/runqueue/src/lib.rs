@@ -36,7 +36,7 @@ const BUCKET_SHIFT: u32 = 20;
 /// How far before the queue's clock a task is placed that slept: it runs soon, but gains no more than this.
 pub const SLEEPER_CREDIT: u64 = 4_000_000;
 /// How much less virtual time a woken task must have to take the CPU from the one that runs.
-pub const WAKE_UP_GRANULARITY: u64 = 1_000_000;
+pub const WAKE_UP_GRANULARITY: u64 = 100_000;
 /// The furthest ahead of the clock that a virtual time may be.
 const MAX_AHEAD: u64 = 4_000_000_000;
 
@@ -135,9 +135,11 @@ impl<T: Entity> RunQueue<T> {
         let lag = lag.clamp(-(SLEEPER_CREDIT as i64), MAX_AHEAD as i64);
         task.fair().virtual_time.store(self.clock.saturating_add_signed(lag), Relaxed);
     }
-    /// A task leaves this queue, to sleep or for another: remembers its place relative to the clock.
+    /// A task leaves this queue, to sleep or for another: remembers its place relative to those that stay. (The clock may have waited for
+    /// this one, and goes on to them now: what they had more of it is still owed.)
     pub fn displace(&self, task: &T) {
-        let lag = task.fair().virtual_time().wrapping_sub(self.clock) as i64;
+        let rest = self.first_bucket().map_or(0, |(_, bucket)| bucket << BUCKET_SHIFT);
+        let lag = task.fair().virtual_time().wrapping_sub(self.clock.max(rest)) as i64;
         task.fair().lag.store(lag, Relaxed);
     }
 

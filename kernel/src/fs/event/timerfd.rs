@@ -40,10 +40,14 @@ pub enum TimerMode {
 
 #[derive(Default)]
 struct State {
+    /// When it expires, or did last if it is overdue.
     deadline: Option<Instant>,
     /// The wall-clock time, in nanoseconds, that the deadline stands for and follows.
     wall: Option<u64>,
     interval: u64,
+    /// It expired, and is armed for its next interval once somebody asks: intervals that nobody looks at cost no interrupts, and
+    /// the shortest one keeps no CPU busy.
+    overdue: bool,
     expirations: u64,
     /// Whether setting the clock cancels.
     may_cancel: bool,
@@ -54,6 +58,39 @@ struct State {
 /// The instant at which the wall clock shows `wall`.
 fn instant_of(wall: u64) -> Instant {
     time::realtime_to_monotonic(Timespec::from_nanos(i128::from(wall)))
+}
+
+impl State {
+    /// Counts the intervals that passed since the timer became overdue; when it is to be armed for then.
+    fn catch_up(&mut self) -> Option<Instant> {
+        if !core::mem::take(&mut self.overdue) {
+            return None;
+        }
+        let deadline = self.deadline?;
+        let passed = match self.wall {
+            Some(wall) => wall_now().saturating_sub(wall),
+            None => time::monotonic().0.saturating_sub(deadline.0),
+        };
+        let missed = passed.checked_div(self.interval)?;
+        self.expirations = self.expirations.saturating_add(missed);
+        let forward = (missed + 1).saturating_mul(self.interval);
+        self.wall = self.wall.map(|wall| wall.saturating_add(forward));
+        let next = Instant(deadline.0.saturating_add(forward));
+        self.deadline = Some(self.wall.map_or(next, instant_of));
+        self.deadline
+    }
+
+    fn setting(&self) -> Setting {
+        let now = time::monotonic();
+        // An armed timer never reports zero, which would say that it is disarmed.
+        let value = self.deadline.map_or(0, |at| at.0.saturating_sub(now.0).max(1));
+        Setting { value, interval: self.interval }
+    }
+}
+
+/// The wall-clock time in nanoseconds.
+fn wall_now() -> u64 {
+    u64::try_from(time::realtime().to_nanos()).unwrap_or(0)
 }
 
 /// The part that the timer's callback reaches.
@@ -69,24 +106,15 @@ impl TimerCallback for Shared {
         if now < deadline {
             return Some(deadline);
         }
-        let next = match (now.0 - deadline.0).checked_div(state.interval) {
-            None => {
-                state.expirations += 1;
-                None
-            }
-            Some(missed) => {
-                let periods = missed + 1;
-                state.expirations += periods;
-                let forward = periods.saturating_mul(state.interval);
-                state.wall = state.wall.map(|wall| wall.saturating_add(forward));
-                let next = Instant(deadline.0.saturating_add(forward));
-                Some(state.wall.map_or(next, instant_of))
-            }
-        };
-        state.deadline = next;
+        state.expirations = state.expirations.saturating_add(1);
+        if state.interval == 0 {
+            state.deadline = None;
+        } else {
+            state.overdue = true;
+        }
         drop(state);
         self.readable.wake_events(PollEvents::IN | PollEvents::RDNORM);
-        next
+        None
     }
 }
 
@@ -106,7 +134,7 @@ impl WallWatcher for Clockwork {
             state.deadline = Some(instant_of(wall));
         }
         // Who set it anew meanwhile has armed it, or not: it is armed as it is to be.
-        if let Some(deadline) = state.deadline {
+        if let Some(deadline) = state.deadline.filter(|_| !state.overdue) {
             self.timer.arm(deadline);
         }
         let cancels = state.may_cancel;
@@ -147,7 +175,11 @@ impl TimerFd {
     pub fn set(&self, setting: Setting, mode: TimerMode) -> Result<Setting> {
         let clockwork = self.clockwork();
         clockwork.timer.cancel();
-        let old = self.get();
+        let old = {
+            let mut state = self.shared.state.lock();
+            state.catch_up();
+            state.setting()
+        };
         let follows = mode != TimerMode::Relative && self.clock == TimerClock::Realtime;
         let may_cancel = follows && mode == TimerMode::CancelOnSet;
         let wall = (follows && setting.value != 0).then_some(setting.value);
@@ -179,11 +211,16 @@ impl TimerFd {
 
     /// `timerfd_gettime(2)`: the time that is left and the interval.
     pub fn get(&self) -> Setting {
-        let state = self.shared.state.lock();
-        let now = time::monotonic();
-        // An armed timer never reports zero, which would say that it is disarmed.
-        let value = state.deadline.map_or(0, |at| at.0.saturating_sub(now.0).max(1));
-        Setting { value, interval: state.interval }
+        let mut state = self.shared.state.lock();
+        self.catch_up(&mut state);
+        state.setting()
+    }
+
+    /// Brings a timer that is overdue up to date, and arms it.
+    fn catch_up(&self, state: &mut State) {
+        if let Some(next) = state.catch_up() {
+            self.clockwork().timer.arm(next);
+        }
     }
 }
 
@@ -193,6 +230,7 @@ impl FileOps for TimerFd {
             return Err(Errno::EINVAL);
         }
         let mut state = self.shared.state.lock();
+        self.catch_up(&mut state);
         let count = core::mem::take(&mut state.expirations);
         if core::mem::take(&mut state.cancelled) {
             return Err(Errno::ECANCELED);

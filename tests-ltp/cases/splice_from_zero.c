@@ -1,0 +1,22 @@
+/* /dev/zero, which can be mapped and has no end, fills pipes and files by splice and sendfile. */
+#include "nos_test.h"
+#include <sys/sendfile.h>
+
+int main(void)
+{
+	int zero = (int)OK(open("/dev/zero", O_RDONLY)), ends[2];
+	static char bytes[65536];
+	OK(pipe(ends));
+	CHECK_EQ(OK(splice(zero, NULL, ends[1], NULL, sizeof bytes, 0)), sizeof bytes);
+	memset(bytes, 1, sizeof bytes);
+	CHECK_EQ(OK(read(ends[0], bytes, sizeof bytes)), sizeof bytes);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		CHECK_EQ(bytes[i], 0);
+	int file = (int)OK(open("file", O_RDWR | O_CREAT, 0600));
+	CHECK_EQ(OK(sendfile(file, zero, NULL, 10000)), 10000);
+	CHECK_EQ(OK(lseek(file, 0, SEEK_END)), 10000);
+	CHECK_EQ(OK(pread(file, bytes, 5000, 5000)), 5000);
+	for (size_t i = 0; i < 5000; i++)
+		CHECK_EQ(bytes[i], 0);
+	return 0;
+}
