@@ -1,4 +1,7 @@
-/* The idle time in /proc/uptime never goes back while CPUs fall idle and wake. */
+/*
+ * The idle time in /proc/uptime does not go back while CPUs fall idle and wake, but for a hundredth of a second or two: Linux reads the
+ * count of a CPU that wakes at that moment without a lock.
+ */
 #include "nos_test.h"
 
 static long long hundredths(const char *text)
@@ -24,9 +27,9 @@ int main(void)
 		text[length] = '\0';
 		long long now = hundredths(text), now_idle = hundredths(strchr(text, ' '));
 		CHECK(now >= up);
-		CHECK(now_idle >= idle);
+		CHECK(now_idle >= idle - 2);
 		up = now;
-		idle = now_idle;
+		idle = now_idle > idle ? now_idle : idle;
 		start = start ? start : up;
 	} while (up - start < 200);
 	for (int i = 0; i < 3; i++)
