@@ -1,18 +1,11 @@
 /* SCHED_DEADLINE by sched_setattr: what it takes, who is admitted, what it says about itself, and who may have children. */
+#include "nos_sched.h"
 #include "nos_test.h"
 #include <sched.h>
 
 #define DEADLINE 6
 #define RESET_ON_FORK 1
 #define MS 1000000ull
-
-struct attr {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
 
 static long set(uint64_t runtime, uint64_t deadline, uint64_t period, uint64_t flags)
 {

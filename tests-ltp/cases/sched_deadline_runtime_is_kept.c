@@ -2,20 +2,13 @@
  * A deadline task that never sleeps gets its runtime in every period and no more; sched_yield ends its period; one that sleeps is woken in time
  * beside tasks of all other policies.
  */
+#include "nos_sched.h"
 #include "nos_test.h"
 #include <sched.h>
 #include <sys/resource.h>
 
 #define DEADLINE 6
 #define MS 1000000ull
-
-struct attr {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
 
 static void set(uint64_t runtime, uint64_t period)
 {

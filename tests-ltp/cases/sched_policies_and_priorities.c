@@ -1,15 +1,8 @@
 /* sched_setscheduler, sched_setparam, sched_setattr and their inquiries: values, errors, inheritance, permissions. */
+#include "nos_sched.h"
 #include "nos_test.h"
 #include <sched.h>
 #include <sys/resource.h>
-
-struct attr {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
 
 /* musl's wrappers answer ENOSYS. */
 static long setscheduler(pid_t pid, int policy, int priority)

@@ -38,15 +38,21 @@ static pid_t spin_on_first(int policy, int priority)
 	return pid;
 }
 
-/* What part of CPU 0's time a usual task gets beside a real-time one. */
-static double left_to_others(double alone)
+/* The usual task's turns a microsecond, once things have settled. */
+static double rate_of_turns(void)
 {
-	pid_t urgent = spin_on_first(SCHED_FIFO, 10);
 	usleep(200000);
 	int64_t begin = test_now();
 	long before = turns[0];
 	usleep(MICROSECONDS);
-	double rate = (double)(turns[0] - before) / (double)(test_now() - begin);
+	return (double)(turns[0] - before) / (double)(test_now() - begin);
+}
+
+/* What part of CPU 0's time a usual task gets beside a real-time one. */
+static double left_to_others(double alone)
+{
+	pid_t urgent = spin_on_first(SCHED_FIFO, 10);
+	double rate = rate_of_turns();
 	OK(kill(urgent, SIGKILL));
 	test_wait(urgent);
 	return rate / alone;
@@ -74,11 +80,7 @@ int main(void)
 	CHECK_STR(test_read_file(PERIOD), "1000000\n");
 
 	pid_t usual = spin_on_first(SCHED_OTHER, 0);
-	usleep(200000);
-	int64_t begin = test_now();
-	long before = turns[0];
-	usleep(MICROSECONDS);
-	double alone = (double)(turns[0] - before) / (double)(test_now() - begin);
+	double alone = rate_of_turns();
 
 	CHECK_EQ(put(RUNTIME, "100000"), 0);
 	CHECK_EQ(put(PERIOD, "200000\n"), 0);
