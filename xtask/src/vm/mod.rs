@@ -96,7 +96,7 @@ pub struct Options {
     /// What the network card is connected to.
     #[arg(long, value_enum, default_value = "none")]
     pub net: Net,
-    /// Start Linux with its own defaults instead of `mitigations=off`.
+    /// Start Linux with its own defaults instead of `mitigations=off tsc=reliable`.
     #[arg(long)]
     pub stock: bool,
     /// Words to add to the kernel's command line.
@@ -567,7 +567,9 @@ fn command_line(options: &Options) -> String {
     if options.on == Kernel::Linux {
         words.extend(["quiet", "reboot=t"].map(String::from));
         if !options.stock {
-            words.push("mitigations=off".into());
+            // Without the second, Linux distrusts the counter when the host is busy, goes over to a clock that costs an exit a reading, and
+            // patches its code to do so, which multi-threaded TCG does not always survive.
+            words.extend(["mitigations=off", "tsc=reliable"].map(String::from));
         }
     }
     if options.icount {

@@ -238,6 +238,11 @@ mod tests {
             }
             prop_assert_eq!(buddy.free_blocks(), at_start);
         }
+    }
+
+    proptest! {
+        // Half a gigabyte each, through which the blocks go several times: in a small memory a share at one moment is chance.
+        #![proptest_config(ProptestConfig::with_cases(48))]
 
         /// While programs allocate and free at random, up to three quarters of memory and mostly single frames, less than 15 % of what is
         /// free lies in blocks too small for 16 frames: small blocks are used up before large ones are split.
@@ -247,7 +252,7 @@ mod tests {
             single_percent in 50usize..=90,
             seed in 1u64..,
         ) {
-            const FRAMES: usize = 16 * 1024;
+            const FRAMES: usize = 128 * 1024;
             let mut buddy = Buddy::new(Table::new(FRAMES));
             buddy.add_range(0, FRAMES as u32);
             let (mut blocks, mut used, mut state) = (Vec::new(), 0, seed);
@@ -259,7 +264,7 @@ mod tests {
                 (state % below as u64) as usize
             };
             let target = FRAMES / 4 * quarters;
-            for _ in 0..60_000 {
+            for _ in 0..480_000 {
                 if blocks.is_empty() || used < target && random(2) == 0 || used < target * 9 / 10 {
                     let order = if random(100) < single_percent { 0 } else { 1 + random(4) as u8 };
                     if let Some(frame) = buddy.alloc(order) {
