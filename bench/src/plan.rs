@@ -1,8 +1,9 @@
 //! Which case runs where and how often, and the table of rows that comes of it.
 //!
 //! Time is measured in several rounds, for every number of CPUs. Kernels take turns, round by round (A B A B), so that whatever
-//! else the host does meets both alike. Instructions, which are deterministic, are counted once, or twice to prove that they are,
-//! and by as many machines at once as the host has processors. A case that cost its guest the life on a kernel is not run there again, nor is its time taken again if it had no end.
+//! else the host does meets both alike; one boot measures all suites that can share a machine. Instructions, which are deterministic, are counted
+//! once, or twice to prove that they are, and by as many machines at once as the host has processors. A case that cost its guest the life on a kernel is
+//! not run there again. Of a case that has no figure on a kernel in the first round, no time is taken again on any: there is nothing to compare.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use xtask::vm::Options;
 use xtask::{rootfs, test};
 
 use crate::devices::Devices;
-use crate::guest::{self, Command, Done, End};
+use crate::guest::{self, Command, Done};
 use crate::journal::Journal;
 use crate::machine::System;
 use crate::packages;
@@ -47,24 +48,30 @@ struct Pass {
     rounds: u32,
 }
 
-/// Runs of the cases of one suite in one pass.
+/// A suite, and what it adds to the root file system if that could be had.
+struct Chosen {
+    suite: Suite,
+    overlays: Result<Vec<PathBuf>>,
+}
+
+/// Runs of cases that share a machine in one pass.
 struct Step<'a> {
-    suite: &'a Suite,
+    /// Its name in messages and file names.
+    name: &'static str,
     pass: Pass,
-    cases: Vec<&'a Case>,
-    /// What the suite adds to the root file system, if it could be had.
-    overlays: &'a Result<Vec<PathBuf>>,
+    cases: Vec<(&'a Suite, &'a Case)>,
+    /// What the suites add to the root file system, or why a suite's part could not be had.
+    overlays: std::result::Result<Vec<PathBuf>, String>,
 }
 
 /// Measures, and returns a row for every figure that was asked for.
 pub fn measure(plan: &Plan) -> Result<Vec<Row>> {
-    let chosen = plan.chosen()?;
-    let overlays: Vec<Result<Vec<PathBuf>>> = chosen.iter().map(overlays).collect();
-    let steps: Vec<Step<'_>> = chosen
-        .iter()
-        .zip(&overlays)
-        .flat_map(|(suite, overlays)| plan.steps(suite, overlays))
+    let chosen: Vec<Chosen> = plan
+        .chosen()?
+        .into_iter()
+        .map(|suite| Chosen { overlays: overlays(&suite), suite })
         .collect();
+    let steps = plan.steps(&chosen);
     let progress = progress(steps.iter().map(|step| plan.commands(step)).sum());
     // Before machines run side by side, which would compile it at the same time.
     guest::driver()?;
@@ -88,7 +95,14 @@ pub fn measure(plan: &Plan) -> Result<Vec<Row>> {
         }
     }
     progress.finish_and_clear();
-    Ok(steps.iter().zip(&tables).flat_map(|(step, table)| plan.rows(step, table)).collect())
+    let rows = steps.iter().zip(&tables).flat_map(|(step, table)| plan.rows(step, table));
+    Ok(in_order(&chosen, rows.collect()))
+}
+
+/// The rows suite by suite, whatever machines they come from.
+fn in_order(chosen: &[Chosen], mut rows: Vec<Row>) -> Vec<Row> {
+    rows.sort_by_key(|row| chosen.iter().position(|one| one.suite.name == row.suite));
+    rows
 }
 
 impl Plan {
@@ -140,17 +154,26 @@ impl Plan {
         passes
     }
 
-    fn steps<'a>(
-        &self,
-        suite: &'a Suite,
-        overlays: &'a Result<Vec<PathBuf>>,
-    ) -> impl Iterator<Item = Step<'a>> {
-        let step = |pass| {
-            let cases: Vec<&Case> =
-                suite.cases.iter().filter(|case| self.includes(pass, suite, case)).collect();
-            (!cases.is_empty()).then_some(Step { suite, pass, cases, overlays })
-        };
-        self.passes().into_iter().filter_map(step)
+    fn steps<'a>(&self, chosen: &'a [Chosen]) -> Vec<Step<'a>> {
+        let mut steps = Vec::new();
+        for pass in self.passes() {
+            for machine in machines(pass, chosen) {
+                let of_suite = |one: &&'a Chosen| {
+                    let suite = &one.suite;
+                    let cases = suite.cases.iter().filter(|case| self.includes(pass, suite, case));
+                    cases.map(|case| (suite, case)).collect::<Vec<_>>()
+                };
+                let cases: Vec<_> = machine.iter().flat_map(of_suite).collect();
+                if !cases.is_empty() {
+                    let name = match machine.as_slice() {
+                        [one] => one.suite.name,
+                        _ => "all",
+                    };
+                    steps.push(Step { name, pass, cases, overlays: all_overlays(&machine) });
+                }
+            }
+        }
+        steps
     }
 
     /// Whether a case belongs into a pass.
@@ -172,7 +195,7 @@ impl Plan {
     /// All rounds of a step on these kernels, in turn.
     fn table(&self, step: &Step<'_>, systems: &[System], progress: &ProgressBar) -> Result<Table> {
         let mut table = Table::default();
-        match step.overlays {
+        match &step.overlays {
             Ok(overlays) => {
                 for round in 0..step.pass.rounds {
                     for system in systems {
@@ -181,7 +204,7 @@ impl Plan {
                     }
                 }
             }
-            Err(error) => table.download_failed = Some(error.to_string()),
+            Err(error) => table.download_failed = Some(error.clone()),
         }
         Ok(table)
     }
@@ -196,8 +219,8 @@ impl Plan {
         let commands: Vec<Command> = indices
             .iter()
             .map(|index| Command {
-                shell: cases[*index].command.clone(),
-                limit: cases[*index].limit,
+                shell: cases[*index].1.command.clone(),
+                limit: cases[*index].1.limit,
             })
             .collect();
         let options = run.options();
@@ -208,11 +231,11 @@ impl Plan {
             if progress.is_hidden() {
                 eprintln!("{title} …");
             }
-            let devices = Devices::start(run.step.suite, run.overlays)?;
+            let devices = Devices::start(cases[0].0, run.overlays)?;
             let options = devices.attached_to(options);
             let raw = self.journal.file(&format!("{}.txt", run.file_name()))?;
             guest::run(&options, &commands, &raw, |index| {
-                let row = &cases[indices[index]].rows[0];
+                let row = &cases[indices[index]].1.rows[0];
                 progress.inc(index as u64 - before);
                 before = index as u64;
                 progress.set_message(format!("{title}: {} {}", row.name, row.label));
@@ -220,13 +243,14 @@ impl Plan {
         })?;
         progress.inc(commands.len() as u64 - before);
         for (index, done) in indices.into_iter().zip(results) {
-            let goes_on = match &done {
-                // The second count of the same machine has the same commands: anything else would move all that follows.
-                Ok(ran) => ran.end != End::Limit || run.step.pass.figure == Figure::Instructions,
-                Err(_) => false,
-            };
-            if !goes_on {
-                table.given_up.insert((index, run.system));
+            let rows = &cases[index].1.rows;
+            let has_figure = rows.iter().any(|row| row.value(run.step.pass.figure, &done).is_ok());
+            // The second count of the same machine has the same commands: anything else would move all that follows.
+            let counts = run.step.pass.figure == Figure::Instructions;
+            match &done {
+                Err(_) => table.give_up(index, &[run.system]),
+                Ok(_) if !counts && !has_figure => table.give_up(index, &self.systems),
+                Ok(_) => {}
             }
             table.results.entry((index, run.system)).or_default().push(done);
         }
@@ -235,20 +259,19 @@ impl Plan {
 
     /// The rows of a step.
     fn rows(&self, step: &Step<'_>, table: &Table) -> Vec<Row> {
-        let of_case = |(index, case): (usize, &&Case)| -> Vec<Row> {
-            case.rows.iter().map(|row| self.row(step, index, row, table)).collect()
+        let of_case = |(index, (suite, case)): (usize, &(&Suite, &Case))| -> Vec<Row> {
+            case.rows.iter().map(|row| self.row(step.pass, suite, index, row, table)).collect()
         };
         step.cases.iter().enumerate().flat_map(of_case).collect()
     }
 
-    fn row(&self, step: &Step<'_>, case: usize, row: &Reading, table: &Table) -> Row {
-        let pass = step.pass;
+    fn row(&self, pass: Pass, suite: &Suite, case: usize, row: &Reading, table: &Table) -> Row {
         let (unit, better) = row.unit(pass.figure);
         let outcome = |system| table.outcome(case, system, row, pass.figure);
         let (nos, linux) = (outcome(System::Nos), outcome(System::Linux));
         let repeats = self.verify && pass.figure == Figure::Instructions;
         Row {
-            suite: step.suite.name.into(),
+            suite: suite.name.into(),
             name: row.name.clone(),
             label: row.label.clone(),
             unit,
@@ -268,6 +291,28 @@ impl Plan {
             linux,
         }
     }
+}
+
+/// The suites by the machines that a pass measures them in. Counts take a machine a suite, to run side by side; times are taken in one for all
+/// that want no devices.
+fn machines(pass: Pass, chosen: &[Chosen]) -> Vec<Vec<&Chosen>> {
+    let shares = |one: &&Chosen| {
+        pass.figure == Figure::WallClock && !one.suite.devices && one.overlays.is_ok()
+    };
+    let (together, alone): (Vec<_>, Vec<_>) = chosen.iter().partition(shares);
+    std::iter::once(together).chain(alone.into_iter().map(|one| vec![one])).collect()
+}
+
+/// What the suites of a machine add to the root file system, each part once.
+fn all_overlays(machine: &[&Chosen]) -> std::result::Result<Vec<PathBuf>, String> {
+    let mut all: Vec<PathBuf> = Vec::new();
+    for one in machine {
+        let overlays = one.overlays.as_ref().map_err(ToString::to_string)?;
+        all.extend(
+            overlays.iter().filter(|overlay| !all.contains(overlay)).cloned().collect::<Vec<_>>(),
+        );
+    }
+    Ok(all)
 }
 
 /// What a suite adds to the root file system.
@@ -294,8 +339,8 @@ impl Run<'_> {
             Figure::Instructions => "instructions".to_owned(),
             Figure::WallClock => format!("time, {smp} CPU{}", if smp == 1 { "" } else { "s" }),
         };
-        let (suite, system, round) = (self.step.suite.name, self.system.name(), self.round + 1);
-        format!("{suite} on {system}: {what}, round {round} of {rounds}")
+        let (step, system, round) = (self.step.name, self.system.name(), self.round + 1);
+        format!("{step} on {system}: {what}, round {round} of {rounds}")
     }
 
     /// The name of the files about it, without what comes behind the dot.
@@ -305,8 +350,8 @@ impl Run<'_> {
             Figure::Instructions => "instructions".to_owned(),
             Figure::WallClock => format!("time-smp{smp}"),
         };
-        let (suite, system, round) = (self.step.suite.name, self.system.name(), self.round + 1);
-        format!("{suite}-{figure}-round{round}-{system}")
+        let (step, system, round) = (self.step.name, self.system.name(), self.round + 1);
+        format!("{step}-{figure}-round{round}-{system}")
     }
 
     fn options(&self) -> Options {
@@ -328,6 +373,10 @@ struct Table {
 }
 
 impl Table {
+    fn give_up(&mut self, case: usize, systems: &[System]) {
+        self.given_up.extend(systems.iter().map(|system| (case, *system)));
+    }
+
     /// Takes in what another table has of other kernels.
     fn merge(&mut self, other: Self) {
         self.results.extend(other.results);
@@ -370,6 +419,10 @@ mod tests {
         }
     }
 
+    fn chosen() -> Vec<Chosen> {
+        suites::all().into_iter().map(|suite| Chosen { suite, overlays: Ok(Vec::new()) }).collect()
+    }
+
     fn lmbench() -> Suite {
         suites::all().into_iter().find(|suite| suite.name == "lmbench").unwrap()
     }
@@ -406,13 +459,44 @@ mod tests {
 
     #[test]
     fn what_depends_on_the_hosts_devices_is_not_counted() {
-        let plan = plan(false, None);
-        let overlays = Ok(Vec::new());
-        for suite in suites::all() {
-            let counted =
-                plan.steps(&suite, &overlays).any(|step| step.pass.figure == Figure::Instructions);
-            assert_eq!(counted, !suite.devices, "{}", suite.name);
+        let chosen = chosen();
+        for step in plan(false, None).steps(&chosen) {
+            let devices = step.cases.iter().any(|(suite, _)| suite.devices);
+            assert!(!devices || step.pass.figure == Figure::WallClock, "{}", step.name);
         }
+    }
+
+    #[test]
+    fn times_are_taken_in_one_machine_for_all_that_can_share_it() {
+        let mut chosen = chosen();
+        chosen[1].overlays = Err(Error::Format("no such package".into()));
+        let plan = plan(false, None);
+        let steps = plan.steps(&chosen);
+        let times: Vec<_> = steps
+            .iter()
+            .filter(|s| s.pass.figure == Figure::WallClock && s.pass.smp == 2)
+            .collect();
+        let of = |step: &Step<'_>| -> Vec<&str> {
+            let mut names: Vec<_> = step.cases.iter().map(|(suite, _)| suite.name).collect();
+            names.dedup();
+            names
+        };
+        assert!(of(times[0]).len() > 3 && !of(times[0]).contains(&chosen[1].suite.name));
+        assert_eq!(of(times[1]), [chosen[1].suite.name]);
+        assert!(times[1].overlays.is_err());
+    }
+
+    #[test]
+    fn rows_stand_suite_by_suite() {
+        let chosen = chosen();
+        let plan = plan(false, None);
+        let steps = plan.steps(&chosen);
+        let rows = steps.iter().flat_map(|step| plan.rows(step, &Table::default())).collect();
+        let mut order: Vec<String> =
+            in_order(&chosen, rows).into_iter().map(|row| row.suite).collect();
+        order.dedup();
+        let suites: Vec<_> = chosen.iter().map(|one| one.suite.name).collect();
+        assert_eq!(order, suites);
     }
 
     #[test]

@@ -42,9 +42,6 @@ pub(super) fn netperf() -> Suite {
     cases.extend(
         streams.map(|test| Case::new("netperf", test, client(test)).rate("Mbit", last_number)),
     );
-    for case in &mut cases {
-        case.scales = Scales::Yes;
-    }
     Suite { name: "netperf", packages: &["netperf"], recipes: &[], devices: false, cases }
 }
 

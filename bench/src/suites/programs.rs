@@ -111,8 +111,12 @@ fn databases() -> Vec<Case> {
     ];
     let server =
         "redis-server --port 0 --unixsocket /tmp/bench/s --save '' --daemonize yes >/dev/null";
-    for (test, headline) in [("PING_MBULK", false), ("SET", true), ("GET", true), ("LPUSH", false)]
-    {
+    for (test, headline, scales) in [
+        ("PING_MBULK", false, Scales::No),
+        ("SET", true, Scales::Yes),
+        ("GET", true, Scales::No),
+        ("LPUSH", false, Scales::No),
+    ] {
         let client =
             format!("redis-benchmark -s /tmp/bench/s -n 5000 -c 20 -q -t {}", test.to_lowercase());
         let mut case = Case::new(
@@ -121,7 +125,7 @@ fn databases() -> Vec<Case> {
             format!("{server}; sleep 1; {client}"),
         )
         .rate("request", requests);
-        case.scales = Scales::Yes;
+        case.scales = scales;
         cases.push(if headline { case.headline() } else { case });
     }
     let server = "redis-server --save '' --daemonize yes >/dev/null";

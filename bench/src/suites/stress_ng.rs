@@ -8,12 +8,16 @@ use crate::guest::Ran;
 
 /// The stressors, each alone, with as many workers as there are CPUs. Left out are those that manage one operation a second or
 /// two (clone, link, mmap), those that do not run as root (exec), and those that do what a row of another suite does (access, chmod,
-/// dir, fcntl, fifo, nanosleep, null, poll, sem-sysv, zero): three kinds of machines with two kernels and five rounds make half a
-/// minute of every one.
+/// dir, fcntl, fifo, nanosleep, null, poll, sem-sysv, zero): two kernels and five rounds make a quarter of a minute of every one.
 const STRESSORS: [&str; 25] = [
     "brk", "dentry", "dup", "epoll", "eventfd", "fault", "fork", "futex", "getdent", "kill", "mq",
     "msg", "mutex", "pipe", "pthread", "rename", "sem", "sendfile", "shm", "sigq", "splice",
     "switch", "timerfd", "vfork", "yield",
+];
+/// Those whose workers meet in what the kernel shares between CPUs (names, memory, run queues, ids), measured with several.
+const SHARING: [&str; 12] = [
+    "brk", "dentry", "fault", "fork", "futex", "kill", "mutex", "pipe", "pthread", "rename", "shm",
+    "switch",
 ];
 
 pub(super) fn suite() -> Suite {
@@ -22,7 +26,9 @@ pub(super) fn suite() -> Suite {
             "stress-ng --{stressor} 0 --timeout 1 --metrics-brief --no-rand-seed --temp-path ."
         );
         let mut case = Case::new("stress-ng", stressor, command).rate("operation", operations);
-        case.scales = Scales::Yes;
+        if SHARING.contains(stressor) {
+            case.scales = Scales::Yes;
+        }
         case
     };
     let cases = STRESSORS.iter().map(case).collect();

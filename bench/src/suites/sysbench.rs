@@ -32,7 +32,8 @@ pub(super) fn suite() -> Suite {
         Case::new("fileio", "random reads", with_files("rndrd")).rate("read", reads),
         Case::new("fileio", "random writes", with_files("rndwr")).rate("write", writes),
     ];
-    for case in &mut cases {
+    // The others have one thread.
+    for case in cases.iter_mut().filter(|case| case.command.contains("--threads")) {
         case.scales = Scales::Yes;
     }
     Suite { name: "sysbench", packages: &["sysbench"], recipes: &[], devices: false, cases }
