@@ -1,7 +1,7 @@
 //! Turning the machine off, resetting it, and QEMU's way to end with a status.
 
 use super::acpi;
-use crate::arch::{clock, cpu, io};
+use crate::arch::{clock, cpu, io, section_watch};
 
 /// QEMU's `isa-debug-exit`: a write of n ends it with status 2n + 1. Elsewhere the port is nobody's.
 const DEBUG_EXIT: u16 = 0xf4;
@@ -10,6 +10,7 @@ const PANIC_STATUS: u8 = 0x7f;
 
 /// Turns the machine off (ACPI S5), or stops it where that is not possible.
 pub fn power_off() -> ! {
+    section_watch::report();
     const SLEEP_ENABLE: u16 = 1 << 13;
     let power = acpi::power();
     if let Some(types) = power.off_type {

@@ -6,7 +6,7 @@ use core::{
     sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
-use super::{apic, io, ipi};
+use super::{apic, io, ipi, section_watch};
 use crate::{
     mm::heap::{BOOT_MAGAZINES, CpuMagazines},
     process::Task,
@@ -218,6 +218,9 @@ pub fn serialize() {
 
 /// Stops until the next interrupt; enters with interrupts off and returns with them on.
 pub fn idle_wait() {
+    if section_watch::ON {
+        section_watch::end();
+    }
     // SAFETY: `sti` takes effect after the next instruction, so an interrupt that is already
     // pending ends the `hlt` at once: no wake-up is lost.
     unsafe { asm!("sti; hlt", options(nostack)) };

@@ -7,7 +7,9 @@
 
 use core::{arch::asm, sync::atomic::Ordering};
 
-use super::{code_switch::preserving_registers, cpu, cpu::offset, thread::WorkFlags};
+use super::{
+    code_switch::preserving_registers, cpu, cpu::offset, section_watch, thread::WorkFlags,
+};
 
 /// Set: no reschedule is due.
 const NOTHING_DUE: u32 = 1 << 31;
@@ -51,11 +53,17 @@ pub fn enabled() -> bool {
 pub fn disable() {
     // SAFETY: masking interrupts breaks nothing.
     unsafe { asm!("cli", options(nostack)) };
+    if section_watch::ON {
+        section_watch::begin();
+    }
 }
 
 /// Turns interrupts on.
 #[inline]
 pub fn enable() {
+    if section_watch::ON {
+        section_watch::end_if_preemptible();
+    }
     // SAFETY: handlers are installed before the first call; they keep to irq-safe locks.
     unsafe { asm!("sti", options(nostack)) };
 }
@@ -66,11 +74,17 @@ pub fn preempt_disable() {
     // SAFETY: GS points to this CPU's block, and a single instruction cannot be split by an
     // interrupt. Not `nomem`: what follows must not move before it.
     unsafe { asm!("inc dword ptr gs:[{}]", const offset::PREEMPT_COUNT, options(nostack)) };
+    if section_watch::ON {
+        section_watch::begin();
+    }
 }
 
 /// Leaves it; calls the scheduler when a reschedule became due meanwhile.
 #[inline]
 pub fn preempt_enable() {
+    if section_watch::ON && preempt_count() == 1 && enabled() {
+        section_watch::end();
+    }
     // SAFETY: as in `preempt_disable`; the call preserves all registers.
     unsafe {
         asm!(
@@ -100,6 +114,9 @@ extern "C" fn preempt() {
 /// Leaves it without ever calling the scheduler (the scheduler's own exit path).
 #[inline]
 pub fn preempt_enable_no_resched() {
+    if section_watch::ON && preempt_count() == 1 && enabled() {
+        section_watch::end();
+    }
     // SAFETY: as in `preempt_disable`.
     unsafe { asm!("dec dword ptr gs:[{}]", const offset::PREEMPT_COUNT, options(nostack)) };
 }

@@ -22,6 +22,7 @@ mod ipi;
 pub mod irq;
 pub mod paging;
 pub mod random;
+pub mod section_watch;
 pub mod segments;
 pub mod smp;
 mod start;

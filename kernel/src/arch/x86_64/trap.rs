@@ -4,7 +4,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{
-    apic, code_switch, cpu, extable, features, gdt, interrupt, io, ipi, irq, stop,
+    apic, code_switch, cpu, extable, features, gdt, interrupt, io, ipi, irq, section_watch, stop,
     thread::{self, WorkFlags},
 };
 use crate::{
@@ -173,6 +173,9 @@ impl TrapFrame {
 
 /// Every vector but `syscall` comes here, interrupts off, from entry.rs.
 pub(super) extern "C" fn handle(vector: u32, frame: &mut TrapFrame) {
+    if section_watch::ON {
+        section_watch::begin();
+    }
     // The alignment check flag opens user memory to the kernel; user mode may have set it.
     if features::smap() {
         // SAFETY: SMAP is there. What was interrupted gets its flag back with the others.
@@ -191,6 +194,9 @@ pub(super) extern "C" fn handle(vector: u32, frame: &mut TrapFrame) {
         exit_to_user(frame);
     } else if vector >= 32 && frame.rflags & flags::INTERRUPT != 0 && irq::preemption_due() {
         crate::sched::preempt_schedule_irq();
+    }
+    if section_watch::ON && frame.rflags & flags::INTERRUPT != 0 {
+        section_watch::end_if_preemptible();
     }
 }
 
@@ -236,6 +242,9 @@ pub(super) fn exit_to_user(frame: &mut TrapFrame) {
         exit_to_user_work(frame);
     }
     crate::sync::rcu::note_quiescent();
+    if section_watch::ON {
+        section_watch::leave_kernel();
+    }
 }
 
 #[cold]
