@@ -6,8 +6,8 @@
 //! waiter sees the condition or the waker sees the waiter.
 
 use super::{
-    IrqSpinLock, LockClass, PollEvents, class,
-    waiters::{Waiter, WaiterKind, Waiters},
+    IrqSpinLock, IrqSpinLockGuard, LockClass, PollEvents, class,
+    waiters::{BATCH, Target, Waiter, WaiterKind, Waiters, WakeUp},
 };
 use crate::{
     process::signal,
@@ -110,10 +110,40 @@ impl WaitQueue {
         if self.is_empty() {
             return 0;
         }
+        let mut wake_up = WakeUp { events, exclusive, told: 0 };
         let mut waiters = self.waiters.lock();
-        let told = waiters.wake(events, exclusive);
+        let rest = waiters.wake(&mut wake_up);
+        if rest.is_null() {
+            self.count.store(waiters.len(), Ordering::Relaxed);
+        } else {
+            self.wake_rest(waiters, rest, &mut wake_up);
+        }
+        wake_up.told
+    }
+
+    /// Goes on with a wake-up at `next`, which is in the list. Others get the lock and the CPU in between.
+    #[cold]
+    fn wake_rest<'a>(
+        &'a self,
+        mut waiters: IrqSpinLockGuard<'a, Waiters>,
+        mut next: *const Waiter,
+        wake_up: &mut WakeUp,
+    ) {
+        let place = Waiter::new(Target::Place, WaiterKind::Shared, PollEvents::all());
+        // Who was told and queues again behind the place is not told for ever.
+        for _ in 0..waiters.len().div_ceil(BATCH) {
+            if next.is_null() {
+                break;
+            }
+            // SAFETY: the lock was not let go since `next` was found in the list; the place is in no list, and leaves this one below.
+            unsafe { waiters.insert_before(next, &place) };
+            self.count.store(waiters.len(), Ordering::Relaxed);
+            drop(waiters);
+            waiters = self.waiters.lock();
+            // SAFETY: it was put there above.
+            next = unsafe { waiters.wake_on(&place, wake_up) };
+        }
         self.count.store(waiters.len(), Ordering::Relaxed);
-        told
     }
 
     /// Queues `waiter`: shared ones in front, exclusive ones in the order they came. The caller removes it before it

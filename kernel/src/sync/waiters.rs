@@ -27,6 +27,8 @@ pub enum Target {
     Poller(Arc<Task>),
     /// Calls back, and the node stays.
     Callback(Arc<dyn PollCallback>),
+    /// Nobody: a place in the list, from where a wake-up goes on.
+    Place,
 }
 
 /// What kind of access a waiter for a sleeping lock wants, and how a waiter for an event shares it.
@@ -95,7 +97,7 @@ impl Waiter {
     pub fn task(&self) -> Option<&Arc<Task>> {
         match &self.target {
             Target::Task(task) | Target::Poller(task) => Some(task),
-            Target::Callback(_) => None,
+            Target::Callback(_) | Target::Place => None,
         }
     }
 }
@@ -104,6 +106,19 @@ impl Drop for Waiter {
     fn drop(&mut self) {
         assert!(!*self.linked.get_mut(), "a waiter goes away while it is queued");
     }
+}
+
+/// Waiters that a wake-up looks at in one go, with the list locked: a wake-up of thousands lets others have the CPU in between.
+pub const BATCH: usize = 16;
+
+/// A wake-up: what it says, to whom, and how far it came.
+pub struct WakeUp {
+    /// What happened; empty: something did.
+    pub events: PollEvents,
+    /// How many exclusive waiters it still reaches, beside every shared one.
+    pub exclusive: usize,
+    /// How many waiters were told.
+    pub told: usize,
 }
 
 /// A doubly linked list of waiters, first come first.
@@ -169,6 +184,25 @@ impl Waiters {
         waiter.linked.store(true, Ordering::Relaxed);
         self.len += 1;
     }
+    /// Links `waiter` before `next`.
+    ///
+    /// # Safety
+    /// As for [`Waiters::push_back`]; `next` is in this list.
+    pub unsafe fn insert_before(&mut self, next: *const Waiter, waiter: &Waiter) {
+        // SAFETY: linked, so alive.
+        let next = unsafe { &*next };
+        let previous = next.previous.get();
+        // SAFETY: neighbours in the list are linked nodes, which are alive.
+        match unsafe { previous.as_ref() } {
+            Some(previous) => previous.next.set(waiter),
+            None => self.first = waiter,
+        }
+        waiter.previous.set(previous);
+        waiter.next.set(next);
+        next.previous.set(waiter);
+        waiter.linked.store(true, Ordering::Relaxed);
+        self.len += 1;
+    }
     /// Unlinks `waiter` if it is linked. The last touch of the node.
     ///
     /// # Safety
@@ -205,22 +239,34 @@ impl Waiters {
         // SAFETY: the caller's.
         unsafe { self.remove(waiter) };
     }
-    /// Tells waiters of `events` (empty: something happened), in order: every shared one, and at most
-    /// `exclusive` exclusive ones. Returns how many were told.
-    pub fn wake(&mut self, events: PollEvents, exclusive: usize) -> usize {
-        let (mut told, mut exclusive_left) = (0, exclusive);
-        let mut cursor = self.first;
+    /// Tells waiters of what `wake` says, in order, but looks at no more than [`BATCH`]: where it is to go on while the list stays
+    /// locked; null: nowhere.
+    pub fn wake(&mut self, wake: &mut WakeUp) -> *const Waiter {
+        // SAFETY: the first waiter, if any, is in this list.
+        unsafe { self.wake_from(self.first, wake) }
+    }
+    /// Goes on at `next`, which [`Waiters::wake`] or this function returned.
+    ///
+    /// # Safety
+    /// `next` is in this list, or null.
+    unsafe fn wake_from(&mut self, next: *const Waiter, wake: &mut WakeUp) -> *const Waiter {
+        let mut left = BATCH;
+        let mut cursor = next;
         // SAFETY: the cursor is linked: it was read from the list, and `next` before its node could leave.
         while let Some(waiter) = unsafe { cursor.as_ref() } {
+            if left == 0 {
+                return cursor;
+            }
+            left -= 1;
             cursor = waiter.next.get();
+            let (events, exclusive) = (wake.events, waiter.kind == WaiterKind::Exclusive);
             if !events.is_empty() && !events.intersects(waiter.interest) {
                 continue;
             }
-            if waiter.kind == WaiterKind::Exclusive && exclusive_left == 0 {
+            if exclusive && wake.exclusive == 0 {
                 break;
             }
-            told += 1;
-            exclusive_left -= usize::from(waiter.kind == WaiterKind::Exclusive);
+            wake.exclusive -= usize::from(exclusive);
             waiter.fired.store(true, Ordering::Release);
             // A task that is awake already is about to look at its condition: it takes the wake-up too.
             match &waiter.target {
@@ -233,8 +279,21 @@ impl Waiters {
                     sched::wake(task, WakeEvent::Normal);
                 }
                 Target::Callback(callback) => callback.on_wake(events),
+                Target::Place => continue,
             }
+            wake.told += 1;
         }
-        told
+        ptr::null()
+    }
+    /// Goes on at `place`, which leaves the list.
+    ///
+    /// # Safety
+    /// `place` is in this list.
+    pub unsafe fn wake_on(&mut self, place: &Waiter, wake: &mut WakeUp) -> *const Waiter {
+        let next = place.next.get();
+        // SAFETY: the caller's.
+        unsafe { self.remove(place) };
+        // SAFETY: what followed the place in the list is in the list.
+        unsafe { self.wake_from(next, wake) }
     }
 }
