@@ -117,8 +117,14 @@ fn end_process(process: &Arc<Process>) {
     }
     drop(process.executable.lock().take());
     let mut released = Vec::new();
-    let tree = TREE.lock();
-    let orphaned = reparent_children(process, &mut released);
+    let mut orphaned = Vec::new();
+    let tree = loop {
+        let tree = TREE.lock();
+        if !reparent_children(process, &mut orphaned, &mut released) {
+            break tree;
+        }
+        // Others get the tree and the CPU in between. Children that end meanwhile become zombies here, and are announced when they are moved.
+    };
     let own = orphaned_with_stopped_jobs(process, process.parent().as_ref(), Some(process));
     let status = process
         .signals
@@ -161,39 +167,45 @@ fn tell_parent(parent: &Arc<Process>, process: &Arc<Process>, status: ExitStatus
     signal::notify_exit(parent, process, exit_signal, status, (used.user, used.system))
 }
 
-/// Gives the children to the nearest living subreaper above, or to init. Zombies among them are announced there.
-/// Returns the groups that this orphans and that have stopped members. Under the tree's lock.
+/// Children that are given away in one go.
+const MOVED_AT_ONCE: usize = 16;
+
+/// Gives some of the children to the nearest living subreaper above, or to init. Zombies among them are announced there.
+/// Collects the groups that this orphans and that have stopped members. Under the tree's lock; whether there are more.
 fn reparent_children(
     process: &Arc<Process>,
+    orphaned: &mut Vec<Arc<ProcessGroup>>,
     released: &mut Vec<Arc<Process>>,
-) -> Vec<Arc<ProcessGroup>> {
-    let (children, mut zombies) = {
-        let mut family = process.family.lock();
-        (core::mem::take(&mut family.children), core::mem::take(&mut family.zombies))
-    };
-    let mut orphaned = Vec::new();
-    if children.is_empty() {
-        return orphaned;
+) -> bool {
+    if process.family.lock().children.is_empty() {
+        return false;
     }
-    let Some(reaper) = find_reaper(process) else { return orphaned };
-    for (sequence, child) in children {
+    let reaper = find_reaper(process);
+    for _ in 0..MOVED_AT_ONCE {
+        let (child, zombie) = {
+            let mut family = process.family.lock();
+            let Some((sequence, child)) = family.children.pop_first() else { return false };
+            (child, family.zombies.remove(&sequence))
+        };
+        // Where init itself is gone, they have nobody.
+        let Some(reaper) = &reaper else { continue };
         send_death_signals(&child);
-        child.set_parent(Some(Arc::clone(&reaper)));
+        child.set_parent(Some(Arc::clone(reaper)));
         child.exit_signal.store(Signal::SIGCHLD.0, Relaxed);
         reaper.adopt(&child);
-        if zombies.remove(&sequence).is_some() {
+        if zombie.is_some() {
             let status = child.family.lock().exited;
             let key = child.family.lock().sequence;
             reaper.family.lock().zombies.insert(key, Arc::clone(&child));
             if let Some(status) = status
-                && tell_parent(&reaper, &child, status) == ChildExit::AutoReap
+                && tell_parent(reaper, &child, status) == ChildExit::AutoReap
             {
                 release(&child, released);
             }
         }
         orphaned.extend(orphaned_with_stopped_jobs(&child, Some(process), None));
     }
-    orphaned
+    true
 }
 
 /// `PR_SET_PDEATHSIG` of a child's threads.
