@@ -21,6 +21,7 @@ use crate::{
 };
 use alloc::sync::Arc;
 use core::sync::atomic::{Ordering, fence};
+use runqueue::Band;
 
 /// What kind of event wakes a task.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,7 +96,14 @@ pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
     if has_deadlines && deadline::throttle_woken(task, now) {
         return true;
     }
-    let cpu = if has_deadlines { deadline::choose_cpu(task) } else { place_woken(task, now) };
+    let cpu = if has_deadlines {
+        deadline::choose_cpu(task)
+    } else if let Band::RealTime(priority) = sched.band() {
+        note_wake(now);
+        choose_urgent_cpu(task, priority)
+    } else {
+        place_woken(task, now)
+    };
     stats::note(Event::Wake { cpu });
     enqueue_on(cpu, task.clone(), slept);
     true
@@ -146,6 +154,41 @@ fn place_woken(task: &Task, now: u64) -> usize {
     let here = cpu::id();
     let alone = QUEUES.on(here).runnable.load(Ordering::Relaxed) == 1;
     if hands_over && alone && task.sched.may_run_on(here) { here } else { choose_cpu(task) }
+}
+
+/// Where a real-time task gets the CPU at once: where it was, if it goes before what runs and waits there, as its timer's interrupt
+/// most often comes there; else where the least urgent task runs. Where it was, if all are as urgent as itself.
+fn choose_urgent_cpu(task: &Task, priority: u8) -> usize {
+    let sched = &task.sched;
+    let allowed =
+        |cpu: &usize| sched.may_run_on(*cpu) && QUEUES.on(*cpu).online.load(Ordering::Acquire);
+    let urgency = |cpu: &usize| {
+        let queue = QUEUES.on(*cpu).queue.lock();
+        let running = match queue.running.map(|running| running.band) {
+            None => 0,
+            Some(Band::Fair) => 1,
+            Some(Band::RealTime(priority)) => 1 + u32::from(priority),
+            Some(Band::Deadline(_)) => u32::MAX,
+        };
+        let waiting = match queue.tasks.best_real_time() {
+            _ if !queue.tasks.deadlines.is_empty() => u32::MAX,
+            waiting => waiting.map_or(0, |priority| 1 + u32::from(priority)),
+        };
+        running.max(waiting)
+    };
+    let is_soon = |urgency: u32| urgency <= u32::from(priority);
+    let last = sched.cpu();
+    if allowed(&last) && is_soon(urgency(&last)) {
+        return last;
+    }
+    let count = cpu::online_count();
+    let others = (1..count).map(|step| (last + step) % count).filter(allowed);
+    let best = others.map(|cpu| (urgency(&cpu), cpu)).min();
+    match best {
+        Some((urgency, cpu)) if is_soon(urgency) || !allowed(&last) => cpu,
+        _ if allowed(&last) => last,
+        _ => cpu::id(),
+    }
 }
 
 /// Where a task that becomes runnable goes: its last CPU if that idles, else one that does, else here or where it
