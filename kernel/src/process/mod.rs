@@ -25,6 +25,7 @@ mod status;
 mod task;
 pub mod unshare;
 mod user_account;
+pub mod user_dispatch;
 pub mod wait;
 
 pub use credentials::{

@@ -7,6 +7,7 @@ use super::{
     Credentials, Pid, Process, pid,
     rseq::Rseq,
     signal::{SignalSet, TaskSignals},
+    user_dispatch::UserDispatch,
 };
 use crate::{
     arch,
@@ -60,6 +61,8 @@ pub struct Task {
     pub(super) waits_for_lock: AtomicBool,
     /// `rseq(2)`.
     pub rseq: Rseq,
+    /// `PR_SET_SYSCALL_USER_DISPATCH`.
+    pub(super) user_dispatch: UserDispatch,
     /// `personality(2)`.
     pub personality: AtomicU32,
     /// `PR_SET_PDEATHSIG`: the signal sent when the parent thread's process ends; 0 for none.
@@ -159,6 +162,7 @@ impl Task {
             contended_locks: AtomicUsize::new(0),
             waits_for_lock: AtomicBool::new(false),
             rseq: Rseq::new(),
+            user_dispatch: UserDispatch::default(),
             personality: AtomicU32::new(0),
             parent_death_signal: AtomicU8::new(0),
             timer_slack: AtomicU64::new(DEFAULT_TIMER_SLACK),

@@ -2,8 +2,9 @@
 //! subsystem function and encodes the result.
 #![forbid(unsafe_code)]
 
-use crate::arch::TrapFrame;
+use crate::arch::{TrapFrame, code_switch};
 use crate::mm::{UserAddr, user};
+use crate::process::user_dispatch;
 use abi::{Errno, Result};
 
 mod attributes;
@@ -31,6 +32,9 @@ mod time;
 
 /// Runs the call that `frame` asks for and leaves the result in `rax`.
 pub fn dispatch(frame: &mut TrapFrame) {
+    if code_switch::user_dispatch_on() && user_dispatch::intercepts(frame) {
+        return;
+    }
     let handler = table::TABLE.get(frame.orig_rax).copied().flatten();
     let result = match handler {
         Some(handler) => handler(&frame.args()),

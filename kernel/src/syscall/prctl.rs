@@ -3,7 +3,7 @@
 use super::table::calls;
 use crate::{
     mm::{USER_END, UserAddr, user},
-    process::{LAST_CAPABILITY, SecureBits, TaskFlags, set_ids, signal::Signal},
+    process::{LAST_CAPABILITY, SecureBits, TaskFlags, set_ids, signal::Signal, user_dispatch},
     sched,
 };
 use abi::{Errno, Result, prctl as op};
@@ -100,6 +100,7 @@ fn prctl(args: &[usize; 6]) -> Result<usize> {
         op::PR_GET_TID_ADDRESS => {
             user::write(UserAddr(arg2), &current.clear_child_tid.load(Relaxed))?;
         }
+        op::PR_SET_SYSCALL_USER_DISPATCH => user_dispatch::set(arg2, arg3, arg4, arg5)?,
         op::PR_CAP_AMBIENT => return ambient(arg2, arg3, &[arg4, arg5]),
         _ => return Err(Errno::EINVAL),
     }

@@ -60,6 +60,16 @@ pub fn sched_events_on() -> bool {
     false
 }
 
+/// Some thread has had system calls sent to itself (`PR_SET_SYSCALL_USER_DISPATCH`). Never off again.
+pub static USER_DISPATCH: CodeSwitch = CodeSwitch::new();
+
+/// Whether one has.
+#[inline(always)]
+pub fn user_dispatch_on() -> bool {
+    if_on!(USER_DISPATCH, { return true });
+    false
+}
+
 /// Calls a function made by [`preserving_registers!`] with one word, on the stack: the code around a rare call saves nothing for it and
 /// keeps its values where it likes.
 macro_rules! call_preserving {

@@ -4,7 +4,9 @@ use super::{image::Image, privileges::Outcome, resolve::Program};
 use crate::{
     arch::{self, TrapFrame, fpu::FpuState, segments::UserSegments},
     fs::permission::{self, Access},
-    process::{Process, Task, clone, exit, pid, set_ids, signal::Signal, task::TaskFlags},
+    process::{
+        Process, Task, clone, exit, pid, set_ids, signal::Signal, task::TaskFlags, user_dispatch,
+    },
 };
 use abi::Result;
 use alloc::sync::Arc;
@@ -35,6 +37,7 @@ pub fn commit(task: &Arc<Task>, program: Program, image: Image, outcome: Outcome
     process.signals.exec_reset();
     process.signals.posix_timers.clear();
     task.signals.exec_reset();
+    user_dispatch::forget(task);
     process.signals.end_exec();
     process.programs_run.fetch_add(1, Relaxed);
     process.exit_signal.store(Signal::SIGCHLD.0, Relaxed);

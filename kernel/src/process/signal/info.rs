@@ -78,6 +78,19 @@ impl SigInfo {
         SigInfo { signal, code, errno: 0, payload: [addr as u64, 0, 0, 0] }
     }
 
+    /// A system call that the thread has sent to itself: the address behind it, and its number.
+    pub fn user_dispatch(address: usize, number: usize) -> SigInfo {
+        const SYS_USER_DISPATCH: i32 = 2;
+        const AUDIT_ARCH_X86_64: u64 = 0xc000_003e;
+        let call = u64::from(number as u32) | AUDIT_ARCH_X86_64 << 32;
+        SigInfo {
+            signal: Signal::SIGSYS,
+            code: SYS_USER_DISPATCH,
+            errno: 0,
+            payload: [address as u64, call, 0, 0],
+        }
+    }
+
     /// A child's change of state: `status` is an exit code or a signal number, the times are in clock ticks.
     pub fn child(
         signal: Signal,
