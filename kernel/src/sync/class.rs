@@ -154,6 +154,8 @@ classes! {
     KERNEL_LOG = 145;
     /// The random number generator.
     RANDOM = 147;
+    /// Registers of the battery-backed clock.
+    CLOCK_CHIP = 149;
     /// Serial port registers.
     SERIAL = 150;
 }

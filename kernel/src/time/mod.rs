@@ -21,6 +21,7 @@ mod clock;
 mod clock_id;
 mod hrtimer;
 mod posix_timer;
+pub mod rtc_device;
 mod sleep;
 mod slew;
 mod wall_watch;

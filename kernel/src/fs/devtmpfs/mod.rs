@@ -14,6 +14,7 @@ use super::{
 use crate::{
     process::Credentials,
     sync::Once,
+    time::rtc_device,
     tty::{console::AUX_MAJOR, pty, serial},
 };
 use abi::{Errno, Result};
@@ -102,6 +103,9 @@ pub fn nodes() -> Vec<(String, DeviceId, u16)> {
     ]
     .map(|(name, major, minor, mode)| (String::from(name), DeviceId { major, minor }, mode))
     .into();
+    if rtc_device::is_there() {
+        nodes.push((String::from("rtc0"), rtc_device::DEVICE, 0o600));
+    }
     nodes.extend(
         serial::terminals().iter().map(|tty| (String::from(tty.name()), tty.device(), 0o600)),
     );

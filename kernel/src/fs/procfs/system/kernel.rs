@@ -1,6 +1,6 @@
 //! What describes the kernel and its devices.
 
-use crate::{arch::boot, fs::mount, process::host_name, tty::console};
+use crate::{arch::boot, fs::mount, process::host_name, time::rtc_device, tty::console};
 use abi::Result;
 use alloc::string::String;
 use core::fmt::Write;
@@ -31,8 +31,12 @@ pub fn filesystems(out: &mut String) -> Result<()> {
 pub fn devices(out: &mut String) -> Result<()> {
     out.push_str(
         "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n\
-         128 ptm\n136 pts\n\nBlock devices:\n",
+         128 ptm\n136 pts\n",
     );
+    if rtc_device::is_there() {
+        let _ = writeln!(out, "{} rtc", rtc_device::DEVICE.major);
+    }
+    out.push_str("\nBlock devices:\n");
     Ok(())
 }
 
