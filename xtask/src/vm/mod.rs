@@ -5,6 +5,7 @@
 //! line with a nonce and the exit status that init writes last ([`output`] takes it off).
 
 mod accelerator;
+mod numa;
 mod output;
 
 use std::fs;
@@ -81,6 +82,9 @@ pub struct Options {
     /// The size of the memory, as QEMU writes it.
     #[arg(long, default_value = "1G")]
     pub mem: String,
+    /// The number of NUMA nodes; memory and CPUs are shared out evenly among them.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub nodes: u32,
     /// Count guest instructions: one a nanosecond, every run the same.
     #[arg(long)]
     pub icount: bool,
@@ -244,7 +248,7 @@ fn run_into(options: &Options, copy: impl Write + Send) -> Result<Outcome> {
 /// have no command. What it said is in [`Outcome::log`].
 pub fn run_kernel(options: &Options) -> Result<Outcome> {
     let prepared = Prepared::new(options)?;
-    let mut qemu = prepared.qemu_without_terminal();
+    let mut qemu = prepared.qemu_without_terminal()?;
     qemu.args(["-serial", "null"]).stdin(Stdio::null()).stdout(Stdio::null());
     let mut child = start(&mut qemu)?;
     let ending = match wait(&mut child, &options.deadline()) {
@@ -335,7 +339,7 @@ impl<'a> Prepared<'a> {
 
     /// Runs the command and writes what it prints to `output`.
     fn run(&self, output: &mut (impl Write + Send), deadline: &Deadline) -> Result<Ending> {
-        let mut qemu = self.qemu_without_terminal();
+        let mut qemu = self.qemu_without_terminal()?;
         qemu.args(["-chardev", "stdio,id=job,signal=off", "-serial", "chardev:job"]);
         qemu.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = start(&mut qemu)?;
@@ -372,7 +376,7 @@ impl<'a> Prepared<'a> {
     /// Gives the terminal to the machine until it is switched off.
     fn interact(&self) -> Result<i32> {
         eprintln!("Ctrl-A X leaves; Ctrl-A C toggles QEMU's monitor");
-        let mut qemu = self.qemu();
+        let mut qemu = self.qemu()?;
         qemu.args(["-display", "none", "-serial", "mon:stdio"]);
         let mut child = start(&mut qemu)?;
         let status = child.wait().at(self.work.path())?;
@@ -380,15 +384,15 @@ impl<'a> Prepared<'a> {
     }
 
     /// QEMU, with the console going to the log.
-    fn qemu_without_terminal(&self) -> Command {
-        let mut qemu = self.qemu();
+    fn qemu_without_terminal(&self) -> Result<Command> {
+        let mut qemu = self.qemu()?;
         qemu.args(["-display", "none", "-monitor", "none"]);
         qemu.arg("-chardev").arg(format!("file,id=console,path={}", self.log.display()));
         qemu.args(["-serial", "chardev:console"]);
-        qemu
+        Ok(qemu)
     }
 
-    fn qemu(&self) -> Command {
+    fn qemu(&self) -> Result<Command> {
         let options = self.options;
         let accelerator = Accelerator::choose();
         if !options.quiet {
@@ -399,6 +403,7 @@ impl<'a> Prepared<'a> {
         qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
         qemu.args(["-nodefaults", "-no-reboot", "-machine", "q35", "-m", &options.mem]);
         qemu.arg("-smp").arg(options.smp.to_string());
+        qemu.args(numa::arguments(options)?);
         qemu.arg("-accel").arg(accelerator.argument(options));
         qemu.arg("-cpu").arg(accelerator.cpu(options));
         qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]);
@@ -428,7 +433,7 @@ impl<'a> Prepared<'a> {
                 qemu.arg("-cdrom").arg(image);
             }
         }
-        qemu
+        Ok(qemu)
     }
 }
 
@@ -460,6 +465,7 @@ impl Options {
             on: kernel,
             smp: 1,
             mem: "1G".into(),
+            nodes: 1,
             icount: false,
             cpu: None,
             overlay: Vec::new(),
