@@ -39,8 +39,9 @@ fn start() -> ! {
     for region in &arch::boot::info().regions {
         pr_info!("memory: {:012x}-{:012x} {:?}", region.range.start, region.range.end, region.kind);
     }
-    arch::init_memory();
+    arch::map_memory();
     acpi::init();
+    arch::init_memory();
     arch::init_interrupts();
     pr_info!("TSC: {} kHz", arch::clock::tsc_hz() / 1000);
     time::init();

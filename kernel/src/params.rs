@@ -24,6 +24,8 @@ pub struct Params {
     pub max_cpus: Option<usize>,
     /// `mem=`: memory above this address is not used.
     pub mem: Option<usize>,
+    /// `numa=off`: all memory and CPUs are one node.
+    pub numa_off: bool,
     /// `panic=`: seconds until a restart after a panic; 0 waits for ever, less restarts at once.
     pub panic: i64,
     /// `rcutorture=`: so many seconds of [`crate::sync::rcu_torture`].
@@ -70,6 +72,8 @@ fn parse(command_line: &'static str) -> Params {
         } else if is("mem") {
             let size = argument.value.and_then(cmdline::parse_size);
             params.mem = size.and_then(|size| usize::try_from(size).ok());
+        } else if is("numa") {
+            params.numa_off = argument.value == Some("off");
         } else if is("panic") {
             params.panic = number().unwrap_or(0);
         } else if is("rcutorture") {

@@ -1,11 +1,14 @@
 //! The ACPI tables that the kernel uses: MADT (CPUs and interrupt controllers), FADT with the `\_S5`
-//! package of the DSDT (power), HPET. Read once at boot, copied out; a damaged table counts as missing.
+//! package of the DSDT (power), HPET, SRAT and SLIT (NUMA nodes; `kernel/libs/numa` parses them). Read once at boot, copied out,
+//! before there is a heap; a damaged table counts as missing.
 
 use arrayvec::ArrayVec;
+use numa::Topology;
 
 use crate::{
     arch::{boot, cpu::MAX_CPUS},
     mm::{self, PhysAddr},
+    params,
     sync::Once,
 };
 
@@ -58,6 +61,7 @@ pub struct Power {
 static MADT: Once<Madt> = Once::new();
 static POWER: Once<Power> = Once::new();
 static HPET: Once<Option<PhysAddr>> = Once::new();
+static TOPOLOGY: Once<Topology> = Once::new();
 
 /// The MADT; empty without ACPI.
 pub fn madt() -> &'static Madt {
@@ -74,12 +78,18 @@ pub fn hpet() -> Option<PhysAddr> {
     *HPET.call_once(|| None)
 }
 
+/// The NUMA nodes; one without ACPI, and with `numa=off`.
+pub fn topology() -> &'static Topology {
+    TOPOLOGY.call_once(Topology::single)
+}
+
 /// Finds and reads the tables. Once, before anything asks for them.
 pub fn init() {
     let Some(root) = boot::info().rsdp.and_then(root_table) else {
         crate::pr_warn!("acpi: no tables; one CPU, no power-off");
         return;
     };
+    let (mut srat, mut slit) = (None, None);
     for address in root {
         let Some(table) = table(address) else { continue };
         match &table[..4] {
@@ -92,9 +102,31 @@ pub fn init() {
             b"HPET" => {
                 HPET.call_once(|| u64_at(table, 44).map(|address| PhysAddr(address as usize)));
             }
+            b"SRAT" => srat = Some(table),
+            b"SLIT" => slit = Some(table),
             _ => {}
         }
     }
+    if let Some(srat) = srat.filter(|_| !params::get().numa_off) {
+        TOPOLOGY.call_once(|| parse_topology(srat, slit));
+    }
+}
+
+/// The nodes; a table that makes no sense is said to be left out.
+fn parse_topology(srat: &[u8], slit: Option<&[u8]>) -> Topology {
+    let mut topology = match Topology::from_srat(srat) {
+        Ok(topology) => topology,
+        Err(error) => {
+            crate::pr_warn!("acpi: SRAT not used: {error}");
+            return Topology::single();
+        }
+    };
+    if let Some(slit) = slit
+        && let Err(error) = topology.set_distances(slit)
+    {
+        crate::pr_warn!("acpi: SLIT not used: {error}");
+    }
+    topology
 }
 
 fn bytes_at(table: &[u8], at: usize, len: usize) -> Option<&[u8]> {

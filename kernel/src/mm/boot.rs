@@ -3,6 +3,7 @@
 use super::{PAGE_SIZE, PhysAddr, kernel_map, node, page};
 use crate::arch::copy;
 use core::ops::Range;
+use numa::Topology;
 
 /// What the allocator is told of a range of physical memory, in whole pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,18 +17,34 @@ pub enum RegionUse {
 /// Memory below is left to firmware and to the start of other CPUs.
 const LOW_MEMORY_END: usize = 1 << 20;
 
-/// Builds the kernel's page tables and goes over to them, then hands all free memory to the allocator. From here on the heap works.
+fn end_of(regions: impl Iterator<Item = (Range<usize>, RegionUse)>) -> usize {
+    regions.map(|(range, _)| range.end).max().unwrap_or(0)
+}
+
+/// Builds the kernel's page tables and goes over to them: memory can be looked at.
 ///
 /// # Safety
-/// Called once, on the first CPU, on a stack in the image, before anything else of `mm`. `regions` is right: what it calls free is
-/// memory that nobody uses (the loader's own data among it is lost). `image` is the physical address of the image.
+/// Called once, on the first CPU, on a stack in the image, before anything else of `mm`. `image` is the physical address of the image.
+pub unsafe fn map_early(regions: impl Iterator<Item = (Range<usize>, RegionUse)>, image: PhysAddr) {
+    // SAFETY: as the caller says.
+    unsafe { kernel_map::init(image, end_of(regions)) };
+}
+
+/// Hands all free memory to the allocator of the node that it is on. From here on the heap works.
+///
+/// # Safety
+/// Called once, on the first CPU, after [`map_early`]. `regions` is right: what it calls free is
+/// memory that nobody uses (the loader's own data among it is lost).
 pub unsafe fn init_early(
     regions: impl Iterator<Item = (Range<usize>, RegionUse)> + Clone,
     image: PhysAddr,
+    topology: &'static Topology,
 ) {
-    let memory_end = regions.clone().map(|(range, _)| range.end).max().unwrap_or(0);
-    // SAFETY: as the caller says.
-    let mapped_end = unsafe { kernel_map::init(image, memory_end) };
+    let (memory_end, mapped_end) = (end_of(regions.clone()), kernel_map::direct_map_end());
+    node::init(topology);
+    for (range, _) in regions.clone() {
+        each_node(range, node::note_present);
+    }
     let free = regions
         .filter(|(_, what)| *what == RegionUse::Free)
         .map(|(range, _)| range.start.max(LOW_MEMORY_END)..range.end)
@@ -45,9 +62,7 @@ pub unsafe fn init_early(
     }
     let add = |range: Range<usize>| {
         let start = if range.start == home { range.start + size } else { range.start };
-        if start < range.end {
-            node::add_memory((start / PAGE_SIZE) as u32, (range.end / PAGE_SIZE) as u32);
-        }
+        each_node(start..range.end, node::add_memory);
     };
     for range in free.clone() {
         let end = range.end.min(mapped_end);
@@ -63,6 +78,18 @@ pub unsafe fn init_early(
     }
     kernel_map::protect_image(image).expect("no memory for page tables");
     choose_copy_routines();
+}
+
+/// Calls `f` with the frames of a range and their node, for each part of it that is on one node.
+fn each_node(range: Range<usize>, f: impl Fn(Range<u32>, usize)) {
+    for (part, node) in node::topology().split(range.start as u64..range.end as u64) {
+        // A node that ends in the middle of a page leaves that to the next.
+        let frames =
+            (part.start as usize / PAGE_SIZE) as u32..(part.end as usize / PAGE_SIZE) as u32;
+        if !frames.is_empty() {
+            f(frames, node);
+        }
+    }
 }
 
 fn choose_copy_routines() {

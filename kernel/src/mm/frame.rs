@@ -191,7 +191,7 @@ impl Drop for Frame {
             fence(Ordering::Acquire);
         }
         if page.kind() != PageKind::Reserved {
-            node::free_page(self.0.get());
+            node::free_known_page(self.0.get(), page);
         }
     }
 }

@@ -254,12 +254,18 @@ fn alloc_pages(count: usize, order: u8) -> Option<*mut u8> {
     } else if count == 1 << order {
         node::alloc_kept_block(order)?
     } else {
-        let frame = node::alloc_block(order, Purpose::Kernel)?;
-        node::free_range(frame + count as u32, frame + (1 << order));
-        frame
+        alloc_part(count, order)?
     };
     page(frame).set_kind(PageKind::Kernel);
     Some(PhysAddr::of_frame(frame).to_virt().as_mut_ptr())
+}
+
+/// Takes the first `count` pages of a block.
+#[inline(never)]
+fn alloc_part(count: usize, order: u8) -> Option<u32> {
+    let frame = node::alloc_block(order, Purpose::Kernel)?;
+    node::free_range(frame + count as u32, frame + (1 << order));
+    Some(frame)
 }
 
 fn free_pages(pages: *mut u8, count: usize) {

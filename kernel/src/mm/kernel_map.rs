@@ -82,12 +82,12 @@ impl EarlyTables {
     }
 }
 
-/// Builds the kernel's own tables and goes over to them. `memory_end` is the end of physical memory. Returns the end of what the direct
-/// map shows; [`extend_direct_map`] does the rest once there is an allocator.
+/// Builds the kernel's own tables and goes over to them. `memory_end` is the end of physical memory. The direct map may end before
+/// ([`direct_map_end`]); [`extend_direct_map`] does the rest once there is an allocator.
 ///
 /// # Safety
 /// Called once, at boot, on the first CPU, running on a stack within the image (or what the direct map will not show is gone).
-pub(super) unsafe fn init(image: PhysAddr, memory_end: usize) -> usize {
+pub(super) unsafe fn init(image: PhysAddr, memory_end: usize) {
     const GIB: usize = 1 << 30;
     let early = EarlyTables { image };
     let root = early.alloc();
@@ -127,7 +127,11 @@ pub(super) unsafe fn init(image: PhysAddr, memory_end: usize) -> usize {
     DIRECT_MAP_END.store(mapped, Ordering::Relaxed);
     // SAFETY: the tables map the whole image, where code, data and stack are.
     unsafe { paging::load_root(early.phys(root)) };
-    mapped
+}
+
+/// The end of what the direct map shows.
+pub(super) fn direct_map_end() -> usize {
+    DIRECT_MAP_END.load(Ordering::Relaxed)
 }
 
 /// Maps the rest of memory, when pages of 1 GiB were not there to do it at once.

@@ -20,7 +20,7 @@ mod frame;
 pub mod heap;
 mod kernel_map;
 mod kernel_stack;
-mod node;
+pub mod node;
 pub mod oom;
 mod page;
 mod reclaim;
@@ -36,11 +36,11 @@ pub use address_space::{
     References, RemapFlags, SharedWriting, VDSO_SIZE, activate_kernel, barrier_everywhere,
     current_space, max_map_count, set_max_map_count,
 };
-pub use boot::{RegionUse, init_early};
+pub use boot::{RegionUse, init_early, map_early};
 pub use frame::Frame;
 pub use kernel_map::{is_mapped, map_device, root as kernel_root};
 pub use kernel_stack::{KernelStack, STACK_SIZE as KERNEL_STACK_SIZE};
-pub use node::{NODE_COUNT, free_blocks, total as total_pages};
+pub use node::total as total_pages;
 pub use reclaim::{Shrinker, register_shrinker};
 pub use stats::{MemoryStats, count_shmem};
 pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};

@@ -88,7 +88,12 @@ impl Page {
     pub fn set_kind(&self, kind: PageKind) {
         self.kind.store(kind as u8, Ordering::Relaxed);
     }
-    /// The NUMA node that the frame is on.
+    /// Marks a frame of `node` as free, when the allocator gets it.
+    pub(super) fn set_free_on(&self, node: usize) {
+        self.node.store(node as u8, Ordering::Relaxed);
+        self.set_kind(PageKind::Free);
+    }
+    /// The NUMA node that the frame is on, of those that the allocator has.
     #[inline]
     pub fn node(&self) -> usize {
         usize::from(self.node.load(Ordering::Relaxed))

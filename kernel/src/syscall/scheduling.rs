@@ -395,16 +395,12 @@ fn sched_getattr(args: &[usize; 6]) -> Result<usize> {
 
 /// `getcpu(2)`.
 fn getcpu(args: &[usize; 6]) -> Result<usize> {
-    let cpu = {
-        let section = rcu::read();
-        u32::try_from(section.cpu()).map_err(|_| Errno::EINVAL)?
-    };
+    let cpu = rcu::read().cpu();
     if args[0] != 0 {
-        user::write(UserAddr(args[0]), &cpu)?;
+        user::write(UserAddr(args[0]), &(cpu as u32))?;
     }
     if args[1] != 0 {
-        // One memory node.
-        user::write(UserAddr(args[1]), &0u32)?;
+        user::write(UserAddr(args[1]), &(cpu::node_of(cpu) as u32))?;
     }
     Ok(0)
 }

@@ -36,6 +36,8 @@ pub struct CpuLocal {
     pub(super) fpu_owner: AtomicPtr<u8>,
     /// Local APIC id, written once when the CPU is found.
     pub(super) apic_id: AtomicU32,
+    /// The NUMA node. Written before the CPU is started; the first CPU's once the tables were read.
+    node: AtomicU32,
     /// Functions to call here: see `ipi`. Written by other CPUs.
     pub(super) calls: AtomicU64,
     /// Interrupts taken, for `/proc/stat`.
@@ -67,6 +69,7 @@ impl CpuLocal {
             index: AtomicU32::new(0),
             fpu_owner: AtomicPtr::new(core::ptr::null_mut()),
             apic_id: AtomicU32::new(0),
+            node: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             interrupts: AtomicU64::new(0),
             magazines: AtomicPtr::new((&raw const BOOT_MAGAZINES).cast_mut()),
@@ -78,6 +81,11 @@ impl CpuLocal {
     /// Notes which local APIC the CPU has, before it is started.
     pub(super) fn set_apic_id(&self, id: u32) {
         self.apic_id.store(id, Ordering::Relaxed);
+    }
+
+    /// Notes on which node the CPU is.
+    pub(super) fn set_node(&self, node: usize) {
+        self.node.store(node as u32, Ordering::Relaxed);
     }
 }
 
@@ -180,6 +188,18 @@ pub unsafe fn set_current_task(task: *const Task) {
     local().current.store(task.cast_mut(), Ordering::Relaxed);
 }
 
+/// The NUMA node that a CPU is on.
+#[inline]
+pub fn node_of(cpu: usize) -> usize {
+    CPUS[cpu].node.load(Ordering::Relaxed) as usize
+}
+
+/// A CPU's number and its node's, as the vDSO and `rdpid` tell them.
+pub(super) fn number_and_node(cpu: usize) -> u32 {
+    const NODE_SHIFT: u32 = 12;
+    cpu as u32 | (node_of(cpu) as u32) << NODE_SHIFT
+}
+
 /// How many CPUs are online.
 pub fn online_count() -> usize {
     ONLINE.load(Ordering::Relaxed).count_ones() as usize
@@ -246,6 +266,11 @@ impl CpuMask {
     /// Whether `cpu` is in the set.
     pub const fn contains(self, cpu: usize) -> bool {
         self.0 & (1 << cpu) != 0
+    }
+    /// The CPUs of the set that are on `node`.
+    pub fn on_node(self, node: usize) -> CpuMask {
+        let on_node = self.iter().filter(|&cpu| node_of(cpu) == node);
+        CpuMask(on_node.fold(0, |mask, cpu| mask | 1 << cpu))
     }
     /// The set without `cpu`.
     pub const fn without(self, cpu: usize) -> CpuMask {

@@ -5,7 +5,7 @@ use core::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{gdt, io, io::msr};
+use super::{cpu, gdt, io, io::msr};
 
 /// Facts about the CPUs, found on the first and assumed of the others.
 pub struct Features {
@@ -164,11 +164,11 @@ pub(super) fn init(first: bool) {
     }
 }
 
-/// Makes `rdtscp` and `rdpid` tell the CPU's number, as `getcpu(2)` in the vDSO wants it.
+/// Makes `rdtscp` and `rdpid` tell this CPU's number and its node's, as `getcpu(2)` in the vDSO wants it.
 pub(super) fn set_tsc_aux(index: usize) {
     if rdtscp() {
         // SAFETY: CPUs with `rdtscp` have the register, and nothing else looks at it.
-        unsafe { io::wrmsr(msr::TSC_AUX, index as u64) };
+        unsafe { io::wrmsr(msr::TSC_AUX, u64::from(cpu::number_and_node(index))) };
     }
 }
 

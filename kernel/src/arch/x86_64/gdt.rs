@@ -19,7 +19,7 @@ pub mod selector {
     pub const USER_CODE: u16 = 0x30 | 3;
     /// The task state segment (two entries).
     pub const TSS: u16 = 0x40;
-    /// A data segment whose limit is the CPU's number, for the vDSO; as Linux numbers it.
+    /// A data segment whose limit is the number of the CPU and of its node, for the vDSO; as Linux numbers it.
     pub const CPU_NUMBER: u16 = 0x78 | 3;
 }
 
@@ -134,8 +134,7 @@ pub(super) fn init(index: usize) {
         (selector::USER_CODE, 0x00af_fb00_0000_ffff),
         (selector::TSS, tss_low),
         (selector::TSS + 8, base >> 32),
-        // User data, expanding down; there is one memory node, 0.
-        (selector::CPU_NUMBER, 0x0040_f500_0000_0000 | index as u64),
+        (selector::CPU_NUMBER, cpu_number(index)),
     ] {
         gdt[usize::from(selector / 8)] = descriptor;
     }
@@ -163,6 +162,20 @@ pub(super) fn init(index: usize) {
             scratch = out(reg) _,
         );
     }
+}
+
+/// The descriptor of [`selector::CPU_NUMBER`]: user data, expanding down.
+fn cpu_number(index: usize) -> u64 {
+    // Nodes and CPUs are few enough for the limit's low sixteen bits.
+    0x0040_f500_0000_0000 | u64::from(cpu::number_and_node(index))
+}
+
+/// Tells this CPU's user programs anew on which node they are: the first CPU's is known only after it began. Interrupts may be on.
+pub(super) fn update_cpu_number() {
+    let index = cpu::id();
+    let entry = usize::from(selector::CPU_NUMBER / 8);
+    // SAFETY: only this CPU uses its table, and loads this segment from user mode alone, where it is not now; the entry is in the table.
+    unsafe { (&raw mut (*TABLES[index].gdt.get())[entry]).write_volatile(cpu_number(index)) };
 }
 
 /// Where this CPU's interrupts from user mode find their stack. Called at a switch, with

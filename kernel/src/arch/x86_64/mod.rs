@@ -31,17 +31,32 @@ pub mod thread;
 pub mod trap;
 pub mod uaccess;
 
-use crate::mm::{self, RegionUse};
+use crate::{
+    drivers::acpi,
+    mm::{self, RegionUse},
+};
 use boot::RegionKind;
+use core::ops::Range;
 
 pub use thread::Thread;
 pub use trap::TrapFrame;
 
-/// The kernel's own page tables and the memory allocators; the loader's memory is free afterwards.
+/// Goes over to the kernel's own page tables.
+pub fn map_memory() {
+    // SAFETY: this is the first CPU on its boot stack in the image, once; the map is the loader's.
+    unsafe { mm::map_early(regions(), boot::info().image) };
+}
+
+/// The memory allocators, which need the ACPI tables; the loader's memory is free afterwards.
 pub fn init_memory() {
-    let info = boot::info();
+    // SAFETY: this is the first CPU, once; the map is the loader's, and nothing of the loader's own is used any more.
+    unsafe { mm::init_early(regions(), boot::info().image, acpi::topology()) };
+}
+
+/// Memory, as the loader told of it.
+fn regions() -> impl Iterator<Item = (Range<usize>, RegionUse)> + Clone {
     let limit = crate::params::get().mem.unwrap_or(usize::MAX);
-    let regions = info.regions.iter().filter_map(move |region| {
+    boot::info().regions.iter().filter_map(move |region| {
         let range = region.range.clone();
         match region.kind {
             RegionKind::Usable | RegionKind::Loader if range.start < limit => {
@@ -50,16 +65,14 @@ pub fn init_memory() {
             RegionKind::KernelAndModules | RegionKind::Firmware => Some((range, RegionUse::Keep)),
             _ => None,
         }
-    });
-    // SAFETY: this is the first CPU on its boot stack in the image, once; the map is the loader's,
-    // and nothing of the loader's own is used any more.
-    unsafe { mm::init_early(regions, info.image) };
+    })
 }
 
 /// Interrupt controllers and clocks, on the first CPU; needs the ACPI tables.
 pub fn init_interrupts() {
     ioapic::mask_legacy();
     apic::init(true);
+    smp::place_first();
     ioapic::init();
     clock::calibrate();
     clock::init_timer();

@@ -11,6 +11,7 @@ use super::{
     boot::{self, RegionKind},
     clock, cpu,
     cpu::MAX_CPUS,
+    features, gdt,
     paging::{self, Entry, PteFlags, Table},
     start,
 };
@@ -108,6 +109,21 @@ unsafe extern "C" {
     static trampoline_long: u8;
 }
 
+/// Notes on which NUMA node a CPU is, before it is started.
+fn place(index: usize, apic_id: u32) {
+    let node = acpi::topology().node_of_cpu(apic_id);
+    cpu::local_of(index).set_node(node);
+    mm::node::set_node_of_cpu(index, node);
+}
+
+/// The same for the first CPU, on it.
+pub(super) fn place_first() {
+    let index = cpu::id();
+    place(index, apic::id());
+    gdt::update_cpu_number();
+    features::set_tsc_aux(index);
+}
+
 /// Starts up to `max` CPUs in all, this one included.
 pub fn start_others(max: usize) {
     let me = apic::id();
@@ -120,6 +136,7 @@ pub fn start_others(max: usize) {
     let root = identity_tables(page);
     for (apic_id, index) in others.zip(1..max) {
         cpu::local_of(index).set_apic_id(apic_id);
+        place(index, apic_id);
         let Ok(stack) = KernelStack::new() else {
             crate::pr_warn!("smp: no stack for CPU {index}");
             return;

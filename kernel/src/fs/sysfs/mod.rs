@@ -1,15 +1,17 @@
 //! sysfs: the kernel's objects as a tree (`sysfs(5)`), as far as libraries and the shell's tools read it.
 //!
-//! There is one instance. The tree is built at its first mount from what the drivers have registered by then: CPUs, one
-//! memory node, and the character devices, each once below `/sys/devices`, with links to it from `/sys/class` and
+//! There is one instance. The tree is built at its first mount from what the drivers have registered by then: CPUs and NUMA
+//! nodes (`system`), and the character devices, each once below `/sys/devices`, with links to it from `/sys/class` and
 //! `/sys/dev`. No locks of its own.
+
+mod system;
 
 use super::{
     DeviceId, FileSystem, Inode, devtmpfs,
     mount::FileSystemType,
     synthetic::{Attributes, StaticDir, SyntheticFs},
 };
-use crate::{arch::cpu, mm::MemoryStats, sync::Once, tty::console};
+use crate::{sync::Once, tty::console};
 use abi::Result;
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 
@@ -114,7 +116,7 @@ fn build(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
         let DeviceId { major, minor } = device;
         dev_char.link(&format!("{major}:{minor}"), format!("../../devices/{place}"));
     }
-    system(&devices.dir("system"));
+    system::build(&devices.dir("system"));
     kernel(&root.dir("kernel"));
     inode
 }
@@ -127,74 +129,6 @@ fn describe(dir: &Dir<'_>, group: &'static str, name: &str, device: DeviceId, se
     dir.text("uevent", move || format!("MAJOR={major}\nMINOR={minor}\nDEVNAME={name}\n"));
     let up = if serial { "../../../../../" } else { "../../../../" };
     dir.link("subsystem", format!("{up}class/{group}"));
-}
-
-fn cpu_range() -> String {
-    match cpu::online_count() {
-        1 => String::from("0"),
-        n => format!("0-{}", n - 1),
-    }
-}
-
-fn system(dir: &Dir<'_>) {
-    let cpus = dir.dir("cpu");
-    for name in ["online", "possible", "present"] {
-        cpus.line(name, cpu_range);
-    }
-    cpus.line("offline", String::new);
-    cpus.line("kernel_max", || format!("{}", cpu::MAX_CPUS - 1));
-    for index in 0..cpu::online_count() {
-        let one = cpus.dir(&format!("cpu{index}"));
-        let topology = one.dir("topology");
-        topology.line("core_id", move || format!("{index}"));
-        topology.line("physical_package_id", || String::from("0"));
-        for name in ["thread_siblings_list", "core_cpus_list"] {
-            topology.line(name, move || format!("{index}"));
-        }
-        for name in ["thread_siblings", "core_cpus"] {
-            topology.line(name, move || format!("{:x}", 1_u64 << index));
-        }
-        for name in ["core_siblings_list", "package_cpus_list"] {
-            topology.line(name, cpu_range);
-        }
-        one.link("node0", String::from("../../node/node0"));
-    }
-    let nodes = dir.dir("node");
-    for name in ["online", "possible", "has_cpu", "has_memory", "has_normal_memory"] {
-        nodes.line(name, || String::from("0"));
-    }
-    let node = nodes.dir("node0");
-    node.line("cpulist", cpu_range);
-    node.line("cpumap", || {
-        let count = cpu::online_count();
-        let mask = if count >= 64 { u64::MAX } else { (1 << count) - 1 };
-        format!("{mask:x}")
-    });
-    node.line("distance", || String::from("10"));
-    node.text("meminfo", node_meminfo);
-    for index in 0..cpu::online_count() {
-        node.link(&format!("cpu{index}"), format!("../../cpu/cpu{index}"));
-    }
-}
-
-fn node_meminfo() -> String {
-    let now = MemoryStats::now();
-    let mut out = String::new();
-    for (name, pages) in [
-        ("MemTotal:", now.total),
-        ("MemFree:", now.free),
-        ("MemUsed:", now.total.saturating_sub(now.free)),
-        ("FilePages:", now.page_cache),
-        ("Mapped:", now.mapped),
-        ("AnonPages:", now.anonymous),
-        ("Shmem:", now.shmem),
-        ("KernelStack:", now.kernel_stacks),
-        ("PageTables:", now.page_tables),
-        ("Slab:", now.slab),
-    ] {
-        out += &format!("Node 0 {name:<15} {:8} kB\n", pages * 4);
-    }
-    out
 }
 
 fn kernel(dir: &Dir<'_>) {

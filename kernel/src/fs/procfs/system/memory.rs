@@ -1,6 +1,12 @@
-//! `meminfo`, `vmstat`, `buddyinfo`, `swaps`.
+//! `meminfo`, `vmstat`, `buddyinfo`, `zoneinfo`, `swaps`.
 
-use crate::mm::{self, MemoryStats, PAGE_SIZE};
+use crate::{
+    arch::cpu,
+    mm::{
+        MemoryStats, PAGE_SIZE,
+        node::{self, Events},
+    },
+};
 use abi::Result;
 use alloc::string::String;
 use core::fmt::Write;
@@ -66,8 +72,15 @@ pub fn meminfo(out: &mut String) -> Result<()> {
 /// `vmstat`: the counters that are kept.
 pub fn vmstat(out: &mut String) -> Result<()> {
     let now = MemoryStats::now();
+    let mut events = Events::default();
+    for node in node::with_memory() {
+        events += node::events(node);
+    }
+    let _ = writeln!(out, "nr_free_pages {}", now.free);
+    for (name, value) in events.by_name() {
+        let _ = writeln!(out, "{name} {value}");
+    }
     for (name, value) in [
-        ("nr_free_pages", now.free),
         ("nr_anon_pages", now.anonymous),
         ("nr_mapped", now.mapped),
         ("nr_file_pages", now.page_cache),
@@ -88,11 +101,50 @@ pub fn vmstat(out: &mut String) -> Result<()> {
     Ok(())
 }
 
+/// `zoneinfo`: what there is of each node's memory, which is one zone. There is one watermark, below which user space gets nothing, so
+/// the three are the same.
+pub fn zoneinfo(out: &mut String) -> Result<()> {
+    for node in node::with_memory() {
+        let now = node::stats(node);
+        let (first, end) = now.frames;
+        let _ = writeln!(out, "Node {node}, zone {:>8}", "Normal");
+        let _ = writeln!(out, "  pages free     {}", now.free);
+        for (name, pages) in [
+            ("boost", 0),
+            ("min", now.reserve),
+            ("low", now.reserve),
+            ("high", now.reserve),
+            ("spanned", end.saturating_sub(first) as usize),
+            ("present", now.present),
+            ("managed", now.total),
+            ("cma", 0),
+        ] {
+            let _ = writeln!(out, "        {name:<8} {pages}");
+        }
+        out.push_str("        protection: (0)\n");
+        let _ = writeln!(out, "      {:<12} {}", "nr_free_pages", now.free);
+        for (name, count) in node::events(node).by_name() {
+            let _ = writeln!(out, "      {name:<12} {count}");
+        }
+        out.push_str("  pagesets\n");
+        for cpu in cpu::online().iter() {
+            let set = node::page_set(cpu, node);
+            let _ = writeln!(out, "    cpu: {cpu}");
+            for (name, pages) in [("count:", set.count), ("high:", set.high), ("batch:", set.batch)]
+            {
+                let _ = writeln!(out, "              {name:<6} {pages}");
+            }
+        }
+        let _ = writeln!(out, "  node_unreclaimable:  0\n  start_pfn:           {first}");
+    }
+    Ok(())
+}
+
 /// `buddyinfo`: the free blocks of 1, 2, 4 … pages. A node's memory is one zone here.
 pub fn buddyinfo(out: &mut String) -> Result<()> {
-    for node in 0..mm::NODE_COUNT {
+    for node in node::with_memory() {
         let _ = write!(out, "Node {node}, zone {:>8} ", "Normal");
-        for count in mm::free_blocks(node) {
+        for count in node::free_blocks(node) {
             let _ = write!(out, "{count:6} ");
         }
         out.push('\n');

@@ -1,6 +1,6 @@
 //! The files at the top of `/proc` that are about the whole system.
 //!
-//! - `memory`: `meminfo`, `vmstat`, `buddyinfo`, `swaps`.
+//! - `memory`: `meminfo`, `vmstat`, `buddyinfo`, `zoneinfo`, `swaps`.
 //! - `cpu`: `cpuinfo`, `stat`, `schedstat`, `loadavg`, `uptime`, `interrupts`, `softirqs`.
 //! - `lock_stat`: statistics of locks.
 //! - `kernel`: `version`, `cmdline`, `filesystems`, `devices`, and what describes devices there are none of.
@@ -25,7 +25,7 @@ use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 type Show = fn(&mut String) -> Result<()>;
 
 const TEXTS: &[(&str, u16, Show)] = &[
-    ("buddyinfo", 0o400, memory::buddyinfo),
+    ("buddyinfo", 0o444, memory::buddyinfo),
     ("cmdline", 0o444, kernel::command_line),
     ("consoles", 0o444, kernel::consoles),
     ("cpuinfo", 0o444, cpu::cpuinfo),
@@ -43,6 +43,7 @@ const TEXTS: &[(&str, u16, Show)] = &[
     ("uptime", 0o444, cpu::uptime),
     ("version", 0o444, kernel::version),
     ("vmstat", 0o444, memory::vmstat),
+    ("zoneinfo", 0o444, memory::zoneinfo),
 ];
 
 /// The fixed entries of `/proc`, but links.
