@@ -14,7 +14,8 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 /// How many tasks of a queue a thief looks at: bounds the time that it holds the lock.
 const SEARCH_LIMIT: usize = 32;
 
-/// Takes a task that may run on `cpu` from the busiest other queue; the task is on no queue then, but still runnable.
+/// Takes a task that may run on `cpu` from the busiest other queue, one of the same NUMA node if there is one; the task is on no queue
+/// then, but still runnable.
 pub(super) fn steal_for(cpu: usize) -> Option<Arc<Task>> {
     steal_above(cpu, 1)
 }
@@ -25,7 +26,7 @@ fn steal_above(cpu: usize, above: usize) -> Option<Arc<Task>> {
         .filter(|&other| other != cpu)
         .map(|other| (other, QUEUES.on(other).runnable.load(Relaxed)))
         .filter(|&(_, runnable)| runnable > above)
-        .max_by_key(|&(_, runnable)| runnable)?;
+        .max_by_key(|&(other, runnable)| (cpu::node_of(other) == cpu::node_of(cpu), runnable))?;
     let from = QUEUES.on(victim);
     // Whoever holds the lock changes the queue anyway.
     let mut queue = from.queue.try_lock()?;
@@ -58,7 +59,10 @@ pub(super) fn share(cpu: usize, now: u64) {
     if of_cpu.runnable.load(Relaxed) < 2 {
         return;
     }
-    let idle = (0..cpu::online_count()).find(|&other| QUEUES.on(other).runnable.load(Relaxed) == 0);
+    let idles = |other: &usize| QUEUES.on(*other).runnable.load(Relaxed) == 0;
+    let idle = (0..cpu::online_count())
+        .filter(idles)
+        .min_by_key(|&other| cpu::node_of(other) != cpu::node_of(cpu));
     let Some(idle) = idle else { return };
     let queue = of_cpu.queue.lock();
     let wanted = queue.tasks.any(SEARCH_LIMIT, |task| {

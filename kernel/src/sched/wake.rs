@@ -191,8 +191,8 @@ fn choose_urgent_cpu(task: &Task, priority: u8) -> usize {
     }
 }
 
-/// Where a task that becomes runnable goes: its last CPU if that idles, else one that does, else here or where it
-/// was, whichever has less to do; among the CPUs that its affinity allows.
+/// Where a task that becomes runnable goes: its last CPU if that idles, else one of the same NUMA node that does, else any that does, else here or
+/// where it was, whichever has less to do; among the CPUs that its affinity allows.
 pub(super) fn choose_cpu(task: &Task) -> usize {
     let sched: &TaskSched = &task.sched;
     let allowed =
@@ -204,17 +204,21 @@ pub(super) fn choose_cpu(task: &Task) -> usize {
     }
     let count = cpu::online_count();
     let here = cpu::id();
-    let mut best = None;
+    let (mut best, mut far) = (None, None);
     for step in 0..count {
         let cpu = (last + step) % count;
         if !allowed(cpu) {
             continue;
         }
         match runnable(cpu) {
-            0 => return cpu,
+            0 if cpu::node_of(cpu) == cpu::node_of(last) => return cpu,
+            0 => far = far.or(Some(cpu)),
             load if best.is_none_or(|(least, _)| load < least) => best = Some((load, cpu)),
             _ => {}
         }
+    }
+    if let Some(idle) = far {
+        return idle;
     }
     match best {
         // Staying where its data is beats a queue that is shorter by one.
