@@ -62,6 +62,9 @@ pub struct Arguments {
     /// The number of CPUs of the machine.
     #[arg(long, default_value_t = 2)]
     smp: u32,
+    /// The number of its NUMA nodes.
+    #[arg(long, default_value_t = 1)]
+    nodes: u32,
     /// Build the kernel with debug assertions.
     #[arg(long)]
     debug: bool,
@@ -78,6 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     let mut report = Report::new();
     let base = Options {
         smp: arguments.smp,
+        nodes: arguments.nodes,
         debug: arguments.debug,
         append: arguments.append.clone(),
         no_build: arguments.no_build,

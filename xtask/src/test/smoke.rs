@@ -1,7 +1,8 @@
-//! Whole machines: CPU counts, exit statuses, hostile loads, boots in a row.
+//! Whole machines: CPU counts, NUMA nodes, exit statuses, hostile loads, boots in a row.
 
 use std::time::Duration;
 
+use super::guest;
 use super::results::{Case, Verdict};
 use crate::error::Result;
 use crate::progress;
@@ -20,6 +21,7 @@ const BOOTS: u32 = 10;
 struct Check {
     name: &'static str,
     smp: u32,
+    nodes: u32,
     mem: &'static str,
     /// What the kernel's command line has besides.
     append: &'static str,
@@ -48,11 +50,26 @@ tail -c 1000000000 /dev/zero >/dev/null 2>&1
 [ $? -ne 0 ] && echo ended
 echo survived";
 
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 12] = [
     Check { name: "one_cpu", smp: 1, script: "nproc", output: "1\n", ..Check::USUAL },
     Check { name: "two_cpus", smp: 2, script: "nproc", output: "2\n", ..Check::USUAL },
     Check { name: "four_cpus", smp: 4, script: "nproc", output: "4\n", ..Check::USUAL },
     Check { name: "eight_cpus", smp: 8, script: "nproc", output: "8\n", ..Check::USUAL },
+    Check {
+        name: "nodes_and_distances",
+        smp: 4,
+        nodes: 3,
+        script: NODES,
+        output: "0-2 0-2 0-2\n0 10 21 32\n1 21 10 21\n2-3 32 21 10\n",
+        ..Check::USUAL
+    },
+    Check {
+        name: "node_without_cpu",
+        nodes: 2,
+        script: NODES,
+        output: "0-1 0 0-1\n0 10 21\n 21 10\n",
+        ..Check::USUAL
+    },
     Check { name: "exit_status", script: "exit 42", status: 42, ..Check::USUAL },
     Check { name: "death_by_signal", script: "kill -9 $$", status: 137, ..Check::USUAL },
     Check { name: "orphans_are_reaped", script: ORPHANS, output: "0\n", ..Check::USUAL },
@@ -85,18 +102,32 @@ until dmesg | grep -q 'rcutorture: [pf]a'; do (exit 0); sleep 0.1; done
 kill $spinners
 dmesg | grep -o 'rcutorture: [pf]a[a-z]*'";
 
+const NODES: &str = "\
+cd /sys/devices/system/node
+echo $(cat online) $(cat has_cpu) $(cat has_memory)
+for node in node*; do echo \"$(cat $node/cpulist) $(cat $node/distance)\"; done";
+
 const ORPHANS: &str = "sh -c 'sleep 0.1 & sleep 0.1 & exit'; sleep 0.5; ps -o stat | grep -c Z; :";
 const MOUNTS: &str =
     "for m in /dev /dev/pts /proc /sys /tmp; do mountpoint -q $m && printf '%s ' $m; done; echo";
 
 impl Check {
-    const USUAL: Self =
-        Self { name: "", smp: 1, mem: "1G", append: "", script: "", output: "", status: 0 };
+    const USUAL: Self = Self {
+        name: "",
+        smp: 1,
+        nodes: 1,
+        mem: "1G",
+        append: "",
+        script: "",
+        output: "",
+        status: 0,
+    };
 
     fn run(&self, kernel: Kernel, base: &Options) -> Result<Case> {
         let options = Options {
             on: kernel,
             smp: self.smp,
+            nodes: self.nodes,
             mem: self.mem.into(),
             append: self.append.into(),
             timeout: Some(MACHINE_LIMIT),
@@ -132,6 +163,9 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
     for check in CHECKS.iter().filter(|check| wanted(check.name)) {
         cases.push(check.run(kernel, base)?);
     }
+    if wanted("two_nodes") {
+        cases.extend(two_nodes(kernel, base)?);
+    }
     if kernel == Kernel::Nos && wanted("boots_in_a_row") {
         for _ in 0..BOOTS {
             let check = Check {
@@ -157,6 +191,16 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
     }
     if kernel == Kernel::Nos && wanted("measures_itself") {
         cases.push(measures_itself(base)?);
+    }
+    Ok(cases)
+}
+
+/// The guest cases about nodes, where there are two.
+fn two_nodes(kernel: Kernel, base: &Options) -> Result<Vec<Case>> {
+    let options = Options { smp: 4, nodes: 2, mem: "512M".into(), ..base.clone() };
+    let mut cases = guest::run(kernel, Some("numa_*,vdso_agrees_with_the_calls"), &options)?;
+    for case in &mut cases {
+        case.name = case.name.replace("guest/", "smoke/two_nodes/");
     }
     Ok(cases)
 }
