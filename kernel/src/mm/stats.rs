@@ -1,6 +1,6 @@
 //! Memory statistics: counters on each CPU, summed when somebody asks.
 
-use super::{heap, node, reclaim};
+use super::{PAGE_SIZE, heap, node, reclaim};
 use crate::arch::cpu;
 use core::sync::atomic::{AtomicIsize, Ordering};
 
@@ -71,6 +71,27 @@ pub struct MemoryStats {
 }
 
 impl MemoryStats {
+    /// What pages are used for, with the names that `vmstat` has for them.
+    pub fn by_name(&self) -> [(&'static str, usize); 10] {
+        [
+            ("nr_anon_pages", self.anonymous),
+            ("nr_mapped", self.mapped),
+            ("nr_file_pages", self.page_cache),
+            ("nr_dirty", 0),
+            ("nr_writeback", 0),
+            ("nr_slab_reclaimable", 0),
+            ("nr_slab_unreclaimable", self.slab),
+            ("nr_shmem", self.shmem),
+            ("nr_page_table_pages", self.page_tables),
+            ("nr_kernel_stack", self.kernel_stacks * (PAGE_SIZE / 1024)),
+        ]
+    }
+
+    /// The figures of one node; `None` if they are not known, as there are others.
+    pub fn of_node(node: usize) -> Option<MemoryStats> {
+        node::with_memory().eq([node]).then(MemoryStats::now)
+    }
+
     /// The figures now.
     pub fn now() -> MemoryStats {
         let free = node::free_pages();

@@ -113,8 +113,7 @@ fn meminfo(node: usize) -> String {
         }
     };
     rows(&[("MemTotal:", total), ("MemFree:", free), ("MemUsed:", total.saturating_sub(free))]);
-    if node::with_memory().eq([node]) {
-        let now = MemoryStats::now();
+    if let Some(now) = MemoryStats::of_node(node) {
         rows(&[
             ("FilePages:", now.page_cache),
             ("Mapped:", now.mapped),
@@ -147,6 +146,9 @@ fn numastat(node: usize) -> String {
 fn vmstat(node: usize) -> String {
     let mut out = format!("nr_free_pages {}\n", node::stats(node).free);
     for (name, count) in node::events(node).by_name() {
+        out += &format!("{name} {count}\n");
+    }
+    for (name, count) in MemoryStats::of_node(node).iter().flat_map(MemoryStats::by_name) {
         out += &format!("{name} {count}\n");
     }
     out

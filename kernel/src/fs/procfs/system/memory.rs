@@ -80,23 +80,11 @@ pub fn vmstat(out: &mut String) -> Result<()> {
     for (name, value) in events.by_name() {
         let _ = writeln!(out, "{name} {value}");
     }
-    for (name, value) in [
-        ("nr_anon_pages", now.anonymous),
-        ("nr_mapped", now.mapped),
-        ("nr_file_pages", now.page_cache),
-        ("nr_dirty", 0),
-        ("nr_writeback", 0),
-        ("nr_slab_reclaimable", 0),
-        ("nr_slab_unreclaimable", now.slab),
-        ("nr_shmem", now.shmem),
-        ("nr_page_table_pages", now.page_tables),
-        ("nr_kernel_stack", kibibytes(now.kernel_stacks)),
-        ("pgpgin", 0),
-        ("pgpgout", 0),
-        ("pswpin", 0),
-        ("pswpout", 0),
-    ] {
+    for (name, value) in now.by_name() {
         let _ = writeln!(out, "{name} {value}");
+    }
+    for name in ["pgpgin", "pgpgout", "pswpin", "pswpout"] {
+        let _ = writeln!(out, "{name} 0");
     }
     Ok(())
 }
@@ -108,6 +96,12 @@ pub fn zoneinfo(out: &mut String) -> Result<()> {
         let now = node::stats(node);
         let (first, end) = now.frames;
         let _ = writeln!(out, "Node {node}, zone {:>8}", "Normal");
+        if let Some(all) = MemoryStats::of_node(node) {
+            out.push_str("  per-node stats\n");
+            for (name, count) in all.by_name() {
+                let _ = writeln!(out, "      {name:<12} {count}");
+            }
+        }
         let _ = writeln!(out, "  pages free     {}", now.free);
         for (name, pages) in [
             ("boost", 0),
