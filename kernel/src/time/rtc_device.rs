@@ -56,7 +56,7 @@ struct Clock {
     /// The number of interrupts that nobody has read of, times 256, and their kinds.
     unread: AtomicU64,
     readable: Arc<WaitQueue>,
-    /// Of periodic interrupts, in a second.
+    /// Of periodic interrupts, in a second; at first what the chip starts with.
     frequency: AtomicU32,
     /// When the next periodic interrupt is due, on the monotonic clock.
     due: AtomicU64,
@@ -67,7 +67,7 @@ static CLOCK: Lazy<Arc<Clock>> = Lazy::new(|| {
         is_open: AtomicBool::new(false),
         unread: AtomicU64::new(0),
         readable: Arc::new(WaitQueue::new()),
-        frequency: AtomicU32::new(1),
+        frequency: AtomicU32::new(1024),
         due: AtomicU64::new(0),
     })
 });
