@@ -170,8 +170,19 @@ impl AddressSpace {
     }
 
     /// Brings in the page at `addr` (page-aligned) of a mapping that allows `access`. The space's lock is held.
-    fn bring_in(&self, entry: &MapEntry<Vma>, addr: usize, access: Access) -> Result<(), Failure> {
-        let leaf = self.page_tables().leaf_or_new(addr).map_err(no_memory)?;
+    pub(super) fn bring_in(
+        &self,
+        entry: &MapEntry<Vma>,
+        addr: usize,
+        access: Access,
+    ) -> Result<(), Failure> {
+        let leaf = match self.page_tables().leaf(addr) {
+            Some(leaf) => leaf,
+            None => match self.without_leaf(entry, addr, access)? {
+                Some(leaf) => leaf,
+                None => return Ok(()),
+            },
+        };
         let pte = leaf.table().load(paging::index(addr, 0));
         if pte.is_none() {
             match &entry.value.backing {
@@ -187,6 +198,26 @@ impl AddressSpace {
             // Somebody else was faster, or this CPU remembered less than the tables allow.
             paging::flush_page(addr);
             Ok(())
+        }
+    }
+
+    /// The first touch near `addr`, or one of a huge page: done, or the leaf table to go on with.
+    #[cold]
+    fn without_leaf(
+        &self,
+        entry: &MapEntry<Vma>,
+        addr: usize,
+        access: Access,
+    ) -> Result<Option<Leaf<'_>>, Failure> {
+        if self.wants_huge(entry, addr) && self.fault_huge(entry, addr, access)? {
+            return Ok(None);
+        }
+        let tables = self.page_tables();
+        match tables.leaf_or_new(addr).map_err(no_memory)? {
+            Some(leaf) => Ok(Some(leaf)),
+            // A huge page of what was one mapping, or that somebody has mapped just now.
+            None if self.fault_huge(entry, addr, access)? => Ok(None),
+            None => Ok(tables.leaf(addr)),
         }
     }
 
@@ -346,90 +377,10 @@ impl AddressSpace {
         self.count_copied(gone.is_some(), old);
         Ok(())
     }
-
-    /// Brings in every page of `range`, for writing where that is what the mapping is for: `mlock`, `MAP_POPULATE`. `ENOMEM` where nothing is mapped or
-    /// a page cannot be had.
-    pub(super) fn populate(&self, range: core::ops::Range<usize>) -> Result<()> {
-        self.populate_for(range, None)
-    }
-
-    /// The same for a certain access (`MADV_POPULATE_READ`, `MADV_POPULATE_WRITE`): `EINVAL` where the mapping does not say that it may be, `EFAULT` for
-    /// what a program would get a signal for.
-    pub(super) fn populate_for(
-        &self,
-        range: core::ops::Range<usize>,
-        wanted: Option<Access>,
-    ) -> Result<()> {
-        let current = sched::current();
-        for addr in range.step_by(PAGE_SIZE) {
-            if crate::process::signal::fatal_pending(&current) {
-                return Err(Errno::EINTR);
-            }
-            let map = self.read_map();
-            let entry = map.vmas.get(addr).ok_or(Errno::ENOMEM)?;
-            let access = wanted.unwrap_or_else(|| natural_access(&entry.value));
-            let unreadable = access == Access::Read && !entry.value.flags.contains(VmaFlags::READ);
-            if wanted.is_some() && (unreadable || entry.value.flags.contains(VmaFlags::FOREIGN)) {
-                return Err(Errno::EINVAL);
-            }
-            if check_access(&entry.value, access).is_err() {
-                return Err(if wanted.is_some() { Errno::EINVAL } else { Errno::ENOMEM });
-            }
-            self.bring_in(entry, addr, access).map_err(|failure| match (failure, wanted) {
-                (Failure::NoPage, Some(_)) => Errno::EFAULT,
-                _ => Errno::ENOMEM,
-            })?;
-        }
-        Ok(())
-    }
-
-    /// The page behind `addr`, brought in for `access` if need be. It stays the caller's whatever becomes of the mapping.
-    pub(super) fn page_at(&self, addr: usize, access: Access) -> Result<Frame, Failure> {
-        loop {
-            {
-                let map = self.read_map();
-                let allowed = map
-                    .vmas
-                    .get(addr)
-                    .is_some_and(|entry| check_access(&entry.value, access).is_ok());
-                if allowed && let Some(leaf) = self.page_tables().leaf(addr) {
-                    let _guard = leaf.lock();
-                    let slot = paging::index(addr, 0);
-                    let pte = leaf.table().load(slot);
-                    if access != Access::Write || pte.has(PteFlags::WRITE) {
-                        if access == Access::Write && !pte.has(WRITTEN) {
-                            // What the CPU would do; the caller writes past the tables.
-                            leaf.table().set_flags(slot, WRITTEN);
-                        }
-                        // SAFETY: the table's lock is held.
-                        if let Some(frame) = unsafe { tables::clone_frame(pte) } {
-                            return Ok(frame);
-                        }
-                        if tables::is_mapped(pte) {
-                            // SAFETY: the zero page is counted by its static and never freed.
-                            let zero = core::mem::ManuallyDrop::new(unsafe {
-                                Frame::from_counted(pte.addr())
-                            });
-                            return Ok((*zero).clone());
-                        }
-                    }
-                }
-            }
-            self.fault(addr, access)?;
-        }
-    }
 }
 
-/// What `populate` brings a page in for.
-fn natural_access(vma: &Vma) -> Access {
-    if vma.flags.contains(VmaFlags::WRITE) && vma.is_private() {
-        Access::Write
-    } else {
-        Access::Read
-    }
-}
-
-fn check_access(vma: &Vma, access: Access) -> Result<(), Failure> {
+/// Whether the mapping allows it; `Forbidden`.
+pub(super) fn check_access(vma: &Vma, access: Access) -> Result<(), Failure> {
     if allows(vma.flags, access) { Ok(()) } else { Err(Failure::Forbidden) }
 }
 
@@ -468,7 +419,8 @@ pub(super) fn written(entry: Entry) -> Entry {
 }
 
 /// What a write adds to a page's flags.
-const WRITTEN: PteFlags = PteFlags::WRITE.union(PteFlags::DIRTY).union(PteFlags::SOFT_DIRTY);
+pub(super) const WRITTEN: PteFlags =
+    PteFlags::WRITE.union(PteFlags::DIRTY).union(PteFlags::SOFT_DIRTY);
 
 /// Flags of a page that is this space's own, and is written now.
 pub(super) fn own_page(flags: VmaFlags) -> PteFlags {

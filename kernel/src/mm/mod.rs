@@ -5,6 +5,7 @@
 //! | `page` | what is known of each frame |
 //! | `node` | free memory: buddy allocators, per-CPU lists |
 //! | `reclaim`, `oom` | what is done when it runs short |
+//! | `huge` | huge pages: their settings, their blocks |
 //! | `frame`, `heap`, `kernel_stack` | counted frames, the kernel's heap, its stacks |
 //! | `kernel_map`, `boot` | the kernel's half of every address space, and how it all starts |
 //! | `address_space`, `fault` | the user's half |
@@ -18,6 +19,7 @@ mod boot;
 pub mod fault;
 mod frame;
 pub mod heap;
+pub mod huge;
 mod kernel_map;
 mod kernel_stack;
 pub mod node;

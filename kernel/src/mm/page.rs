@@ -65,6 +65,16 @@ pub fn page(frame: u32) -> &'static Page {
     unsafe { &*pages.add(frame as usize) }
 }
 
+/// The entries of `count` frames. Panics as [`page`] does.
+pub fn pages(first: u32, count: usize) -> &'static [Page] {
+    let (pages, known) = (PAGES.load(Ordering::Relaxed), PAGE_COUNT.load(Ordering::Relaxed));
+    if first as usize + count > known {
+        no_such_frame(first);
+    }
+    // SAFETY: as in `page`; all of them are in the array.
+    unsafe { core::slice::from_raw_parts(pages.add(first as usize), count) }
+}
+
 /// Out of line, as `page` is everywhere.
 #[cold]
 #[inline(never)]

@@ -69,10 +69,15 @@ fn shrink_caches(target: usize) -> Option<usize> {
     on_every_cpu(&heap::drain_here);
     freed += heap::shrink();
     freed += kernel_stack::shrink();
-    on_every_cpu(&node::drain_here);
-    node::drain_zeroed();
+    give_back_lists();
     SHRINKING.store(false, Ordering::Release);
     Some(freed)
+}
+
+/// Has the CPUs and the stock of zeroed pages give back what they keep, so that blocks can merge. May sleep.
+pub(super) fn give_back_lists() {
+    on_every_cpu(&node::drain_here);
+    node::drain_zeroed();
 }
 
 fn on_every_cpu(f: &(dyn Fn() + Sync)) {

@@ -1,6 +1,6 @@
 //! Memory statistics: counters on each CPU, summed when somebody asks.
 
-use super::{PAGE_SIZE, heap, node, reclaim};
+use super::{PAGE_SIZE, heap, huge::HUGE_PAGES, node, reclaim};
 use crate::arch::cpu;
 use core::sync::atomic::{AtomicIsize, Ordering};
 
@@ -14,6 +14,8 @@ pub enum Counter {
     Shmem,
     /// Private memory of processes.
     Anonymous,
+    /// Those of it that are in huge pages.
+    AnonymousHuge,
     /// Page-table pages.
     PageTables,
     /// Kernel stacks, pooled ones included.
@@ -63,6 +65,7 @@ pub struct MemoryStats {
     pub page_cache: usize,
     pub shmem: usize,
     pub anonymous: usize,
+    pub anonymous_huge: usize,
     pub slab: usize,
     pub page_tables: usize,
     pub kernel_stacks: usize,
@@ -72,7 +75,7 @@ pub struct MemoryStats {
 
 impl MemoryStats {
     /// What pages are used for, with the names that `vmstat` has for them.
-    pub fn by_name(&self) -> [(&'static str, usize); 10] {
+    pub fn by_name(&self) -> [(&'static str, usize); 11] {
         [
             ("nr_anon_pages", self.anonymous),
             ("nr_mapped", self.mapped),
@@ -84,6 +87,7 @@ impl MemoryStats {
             ("nr_shmem", self.shmem),
             ("nr_page_table_pages", self.page_tables),
             ("nr_kernel_stack", self.kernel_stacks * (PAGE_SIZE / 1024)),
+            ("nr_anon_transparent_hugepages", self.anonymous_huge / HUGE_PAGES),
         ]
     }
 
@@ -102,6 +106,7 @@ impl MemoryStats {
             page_cache: Counter::PageCache.sum(),
             shmem: Counter::Shmem.sum(),
             anonymous: Counter::Anonymous.sum(),
+            anonymous_huge: Counter::AnonymousHuge.sum(),
             slab: heap::slab_pages(),
             page_tables: Counter::PageTables.sum(),
             kernel_stacks: Counter::KernelStacks.sum(),

@@ -2,7 +2,7 @@
 
 use super::table::calls;
 use crate::{
-    mm::{USER_END, UserAddr, user},
+    mm::{self, USER_END, UserAddr, user},
     process::{LAST_CAPABILITY, SecureBits, TaskFlags, set_ids, signal::Signal, user_dispatch},
     sched,
 };
@@ -101,6 +101,14 @@ fn prctl(args: &[usize; 6]) -> Result<usize> {
             user::write(UserAddr(arg2), &current.clear_child_tid.load(Relaxed))?;
         }
         op::PR_SET_SYSCALL_USER_DISPATCH => user_dispatch::set(arg2, arg3, arg4, arg5)?,
+        op::PR_SET_THP_DISABLE => {
+            unused(&[arg3, arg4, arg5])?;
+            mm::current_space()?.set_no_huge_pages(arg2 != 0);
+        }
+        op::PR_GET_THP_DISABLE => {
+            unused(&[arg2, arg3, arg4, arg5])?;
+            return Ok(usize::from(mm::current_space()?.has_no_huge_pages()));
+        }
         op::PR_CAP_AMBIENT => return ambient(arg2, arg3, &[arg4, arg5]),
         _ => return Err(Errno::EINVAL),
     }

@@ -11,6 +11,8 @@ use core::{
 
 /// Entries in a table.
 pub const ENTRIES: usize = 512;
+/// Entries that can be looked at together.
+pub const GROUP: usize = 8;
 /// Levels of tables; level 0 is the one that maps 4 KiB pages.
 pub const LEVELS: usize = 4;
 /// Where all physical memory is mapped, writable and not executable.
@@ -130,6 +132,12 @@ impl Table {
     #[inline]
     pub fn load(&self, index: usize) -> Entry {
         Entry(self.0[index].load(Ordering::Acquire))
+    }
+    /// Whether the eight entries of a group are empty: number `group` times eight and on.
+    #[inline]
+    pub fn is_group_empty(&self, group: usize) -> bool {
+        let (groups, _) = self.0.as_chunks::<GROUP>();
+        groups[group].iter().fold(0, |all, entry| all | entry.load(Ordering::Acquire)) == 0
     }
     /// Writes an entry.
     #[inline]

@@ -11,9 +11,9 @@ use super::{
     mount::FileSystemType,
     synthetic::{Attributes, StaticDir, SyntheticFs},
 };
-use crate::{sync::Once, tty::console};
-use abi::Result;
-use alloc::{format, string::String, sync::Arc, vec::Vec};
+use crate::{mm::huge, sync::Once, tty::console};
+use abi::{Errno, Result};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 
 const MAGIC: u64 = 0x6265_6572;
 
@@ -60,6 +60,23 @@ impl<'a> Dir<'a> {
             out.push('\n');
             Ok(())
         });
+        self.entries.add(name.as_bytes(), inode);
+    }
+
+    /// A file of one line that takes a new value.
+    fn setting(
+        &self,
+        name: &str,
+        show: impl Fn() -> String + Send + Sync + 'static,
+        store: impl Fn(&[u8]) -> Result<()> + Send + Sync + 'static,
+    ) {
+        let show = move |out: &mut String| {
+            out.push_str(&show());
+            out.push('\n');
+            Ok(())
+        };
+        let inode =
+            self.fs.writable_text(Attributes::root(0o644), Some(Box::new(show)), Box::new(store));
         self.entries.add(name.as_bytes(), inode);
     }
 
@@ -138,7 +155,19 @@ fn kernel(dir: &Dir<'_>) {
     let mm = dir.dir("mm");
     mm.dir("hugepages");
     let thp = mm.dir("transparent_hugepage");
-    thp.line("enabled", || String::from("always madvise [never]"));
-    // What an entry one level up maps.
-    thp.line("hpage_pmd_size", || String::from("2097152"));
+    thp.setting("enabled", || huge::ENABLED.show(), |text| huge::ENABLED.set(text));
+    thp.setting("defrag", || huge::DEFRAG.show(), |text| huge::DEFRAG.set(text));
+    thp.setting(
+        "use_zero_page",
+        || format!("{}", u8::from(huge::uses_zero_page())),
+        |text| {
+            huge::set_use_zero_page(match text.trim_ascii() {
+                b"0" => false,
+                b"1" => true,
+                _ => return Err(Errno::EINVAL),
+            });
+            Ok(())
+        },
+    );
+    thp.line("hpage_pmd_size", || format!("{}", huge::HUGE_SIZE));
 }

@@ -2,6 +2,7 @@
 
 use super::{
     AddressSpace,
+    huge::Part,
     map::page_align,
     tables::is_mapped,
     tlb::Gather,
@@ -230,7 +231,17 @@ impl AddressSpace {
         gather: &mut Gather<'_>,
     ) {
         // The visit never fails.
-        let _ = self.tables.for_each_leaf(range.clone(), |leaf| {
+        let _ = self.for_each_whole(range.clone(), |part| {
+            let leaf = match part {
+                Part::Leaf(leaf) => leaf,
+                Part::Huge(huge) => {
+                    if huge.entry().flags().intersects(marks) {
+                        huge.clear_flags(marks);
+                        gather.touch_huge(huge.range().start);
+                    }
+                    return Ok(());
+                }
+            };
             let _guard = leaf.lock();
             for index in leaf.indices(&range) {
                 if leaf.table().load(index).flags().intersects(marks) {
@@ -306,7 +317,16 @@ impl AddressSpace {
             });
         }
         // The visit never fails.
-        let _ = self.tables.for_each_leaf(part.clone(), |leaf| {
+        let _ = self.tables.for_each_part(part.clone(), |tables| {
+            let leaf = match tables {
+                Part::Leaf(leaf) => leaf,
+                Part::Huge(huge) => {
+                    for (addr, _) in huge.entries_in(&part) {
+                        pages[(addr - part.start) / PAGE_SIZE] = 1;
+                    }
+                    return Ok(());
+                }
+            };
             for index in leaf.indices(&part) {
                 if is_mapped(leaf.table().load(index)) {
                     pages[(leaf.addr_of(index) - part.start) / PAGE_SIZE] = 1;

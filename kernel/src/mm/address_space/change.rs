@@ -2,6 +2,7 @@
 
 use super::{
     AddressSpace, Copies, Map, Prot, Removed, STACK_GUARD_GAP,
+    huge::{self, Part},
     map::{commit, limit_pages, page_align, uncommit},
     tables::{is_mapped, is_sole_owner, take_frame},
     tlb::Gather,
@@ -65,7 +66,18 @@ impl AddressSpace {
     /// Empties the entries of `range`, or only those that show an object's own pages.
     pub(super) fn zap_entries(&self, range: Range<usize>, copies: Copies, gather: &mut Gather<'_>) {
         // The visit never fails.
-        let _ = self.tables.for_each_leaf(range.clone(), |leaf| {
+        let _ = self.for_each_whole(range.clone(), |part| {
+            let leaf = match part {
+                Part::Leaf(leaf) => leaf,
+                Part::Huge(huge) => {
+                    // It is private memory.
+                    if copies == Copies::Too {
+                        let (addr, frame) = self.take_huge(huge);
+                        gather.huge(addr, frame);
+                    }
+                    return Ok(());
+                }
+            };
             gather.make_room();
             let _guard = leaf.lock();
             for index in leaf.indices(&range) {
@@ -182,29 +194,27 @@ impl AddressSpace {
     }
 
     fn protect_entries(&self, range: Range<usize>, flags: VmaFlags, gather: &mut Gather<'_>) {
-        let rights = PteFlags::PRESENT | PteFlags::WRITE | PteFlags::NO_EXECUTE | PteFlags::GLOBAL;
-        let base = protection(flags);
-        // Whether a page's first write may go unseen, as the mapping counts as written.
-        let noticed = flags.contains(VmaFlags::SOFT_DIRTY);
         // The visit never fails.
-        let _ = self.tables.for_each_leaf(range.clone(), |leaf| {
+        let _ = self.for_each_whole(range.clone(), |part| {
+            let leaf = match part {
+                Part::Leaf(leaf) => leaf,
+                Part::Huge(huge) => {
+                    let new = protect_entry(huge.entry(), flags, huge::is_sole_owner);
+                    if new != huge.entry() {
+                        let old = huge.swap(new);
+                        huge.set_flags(old.flags() & (PteFlags::ACCESSED | PteFlags::DIRTY));
+                        gather.touch_huge(huge.range().start);
+                    }
+                    return Ok(());
+                }
+            };
             let _guard = leaf.lock();
             for index in leaf.indices(&range) {
                 let entry = leaf.table().load(index);
                 if !is_mapped(entry) {
                     continue;
                 }
-                // What may be written at once is; the rest finds out by a fault (copy-on-write, notice to the file).
-                let at_once = entry.has(PteFlags::WRITE)
-                    || entry.has(PteFlags::DIRTY)
-                        && (noticed || entry.has(PteFlags::SOFT_DIRTY))
-                        && is_sole_owner(entry);
-                let keep = if flags.contains(VmaFlags::WRITE) && at_once {
-                    PteFlags::WRITE
-                } else {
-                    PteFlags::empty()
-                };
-                let new = entry.without(rights).with(base | keep);
+                let new = protect_entry(entry, flags, is_sole_owner);
                 if new != entry {
                     // The CPU may set the accessed and dirty bits until the exchange.
                     let old = leaf.table().swap(index, new);
@@ -347,6 +357,21 @@ impl Map {
         }
         self.merge_at(range.end);
     }
+}
+
+/// What becomes of an entry in a mapping that now has `flags`; `is_sole_owner` says whether what it maps is nobody else's.
+fn protect_entry(entry: Entry, flags: VmaFlags, is_sole_owner: impl Fn(Entry) -> bool) -> Entry {
+    let rights = PteFlags::PRESENT | PteFlags::WRITE | PteFlags::NO_EXECUTE | PteFlags::GLOBAL;
+    // Whether a page's first write may go unseen, as the mapping counts as written.
+    let noticed = flags.contains(VmaFlags::SOFT_DIRTY);
+    // What may be written at once is; the rest finds out by a fault (copy-on-write, notice to the file).
+    let at_once = flags.contains(VmaFlags::WRITE)
+        && (entry.has(PteFlags::WRITE)
+            || entry.has(PteFlags::DIRTY)
+                && (noticed || entry.has(PteFlags::SOFT_DIRTY))
+                && is_sole_owner(entry));
+    let keep = if at_once { PteFlags::WRITE } else { PteFlags::empty() };
+    entry.without(rights).with(protection(flags) | keep)
 }
 
 /// Page-aligned, within user space; the length rounded up to pages.

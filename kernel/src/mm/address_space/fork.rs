@@ -5,6 +5,7 @@
 
 use super::{
     AddressSpace, Map,
+    huge::Part,
     map::{commit, insert, uncommit},
     tables::is_mapped,
     tlb::Gather,
@@ -31,6 +32,7 @@ impl AddressSpace {
         };
         child.set_layout(self.layout());
         child.announced.store(self.announced.load(Ordering::Relaxed), Ordering::Relaxed);
+        child.set_no_huge_pages(self.has_no_huge_pages());
         child.this.call_once(|| Arc::downgrade(&child));
         result?;
         // Before the child runs: it has no page of an object in its tables until then.
@@ -81,7 +83,16 @@ impl AddressSpace {
     ) -> Result<()> {
         let zero_pages_too = matches!(vma.backing, Backing::Anonymous);
         let mut copied = 0;
-        let result = self.tables.for_each_leaf(range.clone(), |leaf| {
+        let result = self.for_each_whole(range.clone(), |part| {
+            let leaf = match part {
+                Part::Leaf(leaf) => leaf,
+                Part::Huge(huge) => {
+                    if huge.entry().has(PteFlags::WRITE) {
+                        gather.touch_huge(huge.range().start);
+                    }
+                    return self.copy_huge(huge, child);
+                }
+            };
             leaf.settle();
             let mut target = None;
             for index in leaf.indices(&range) {
@@ -93,7 +104,11 @@ impl AddressSpace {
                 }
                 let target = match target {
                     Some(target) => target,
-                    None => *target.insert(child.tables.leaf_or_new(leaf.base)?),
+                    None => {
+                        // Both have leaf tables in the same places, or none.
+                        let new = child.tables.leaf_or_new(leaf.base)?.ok_or(Errno::ENOMEM)?;
+                        *target.insert(new)
+                    }
                 };
                 if entry.has(PteFlags::WRITE) {
                     leaf.table().clear_flags(index, PteFlags::WRITE);

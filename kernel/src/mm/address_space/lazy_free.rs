@@ -11,13 +11,14 @@
 
 use super::{
     AddressSpace,
+    huge::Part,
     tables::is_sole_owner,
     tlb::Gather,
     vma::{Backing, VmaFlags},
 };
 use crate::{
     arch::paging::{Entry, PteFlags},
-    mm::USER_END,
+    mm::{USER_END, huge::HUGE_PAGES},
     sync::{Mutex, class},
 };
 use abi::{Errno, Result};
@@ -129,11 +130,28 @@ impl AddressSpace {
         at: &mut usize,
         gather: &mut Gather<'_>,
     ) -> Result<()> {
-        self.tables.for_each_leaf(part.clone(), |leaf| {
+        self.for_each_whole(part.clone(), |tables| {
+            let base = match &tables {
+                Part::Leaf(leaf) => leaf.base,
+                Part::Huge(huge) => huge.range().start,
+            };
             if *freed >= target {
-                *at = leaf.base.max(part.start);
+                *at = base.max(part.start);
                 return Err(Errno::EAGAIN);
             }
+            let leaf = match tables {
+                Part::Leaf(leaf) => leaf,
+                Part::Huge(huge) => {
+                    if is_free_to_go(huge.entry())
+                        && huge.is_sole_owner()
+                        && let Some((addr, frame)) = self.take_huge_unchanged(huge)
+                    {
+                        gather.huge(addr, frame);
+                        *freed += HUGE_PAGES;
+                    }
+                    return Ok(());
+                }
+            };
             gather.make_room();
             let _guard = leaf.lock();
             for index in leaf.indices(&part) {

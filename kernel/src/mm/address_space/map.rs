@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     fs::{self, mount::MountFlags},
-    mm::{PAGE_SIZE, USER_END, UserAddr, node, stats::Counter},
+    mm::{PAGE_SIZE, USER_END, UserAddr, huge::HUGE_SIZE, node, stats::Counter},
     process::{self, Capability, Resource},
     sched,
 };
@@ -267,6 +267,22 @@ impl Map {
             .ok_or(Errno::ENOMEM)
     }
 
+    /// The same for private memory: what is made up of huge pages starts at one, unless there is a hint.
+    pub(super) fn find_private_area(
+        &self,
+        hint: usize,
+        len: usize,
+        flags: MmapFlags,
+    ) -> Result<usize> {
+        if hint == 0 && len.is_multiple_of(HUGE_SIZE) && !flags.contains(MmapFlags::LOW_2G) {
+            let padded = len.saturating_add(HUGE_SIZE);
+            if let Ok(start) = self.find_area(0, padded, flags) {
+                return Ok((start + HUGE_SIZE) & !(HUGE_SIZE - 1));
+            }
+        }
+        self.find_area(hint, len, flags)
+    }
+
     /// Whether nothing is mapped in `range`, nor a stack right above it.
     pub(super) fn is_free(&self, range: Range<usize>) -> bool {
         self.vmas.find(range.start).is_none_or(|next| {
@@ -302,7 +318,11 @@ impl AddressSpace {
             return Err(Errno::ENOMEM);
         }
         let fixed = flags.intersects(MmapFlags::FIXED | MmapFlags::FIXED_NOREPLACE);
-        let addr = if fixed { check_fixed(addr, len)? } else { map.find_area(addr, len, flags)? };
+        let addr = match &object {
+            _ if fixed => check_fixed(addr, len)?,
+            Ok(Backing::Anonymous) => map.find_private_area(addr, len, flags)?,
+            _ => map.find_area(addr, len, flags)?,
+        };
         let range = addr..addr + len;
         if flags.contains(MmapFlags::FIXED_NOREPLACE)
             && map.vmas.overlapping(range.clone()).next().is_some()
@@ -328,6 +348,9 @@ impl AddressSpace {
         vma_flags |= sharing(&kind, len, prot, flags)?;
         if flags.contains(MmapFlags::GROWSDOWN) {
             vma_flags |= VmaFlags::GROWSDOWN;
+        }
+        if flags.contains(MmapFlags::STACK) {
+            vma_flags |= VmaFlags::NO_HUGE;
         }
         // A shared mapping of a file that is open for reading only, or sealed, cannot become writable.
         if let Some((file, _)) = kind.file()

@@ -8,9 +8,12 @@
 //! | `map`, `change`, `remap` | `mmap`; `munmap`, `mprotect`, `brk`; `mremap` |
 //! | `detach` | `shmdt` |
 //! | `advise`, `lock` | `madvise`, `msync`, `mincore`; the `mlock` family |
+//! | `huge` | huge entries, and what must know of them |
+//! | `slot` | the places of huge entries in their tables |
 //! | `lazy_free` | pages that were advised to be free (`MADV_FREE`) |
 //! | `mappings` | who maps an object |
 //! | `fork` | the copy-on-write copy |
+//! | `populate` | pages brought in without an access to them |
 //! | `remote` | access from elsewhere, futex keys |
 //! | `barrier` | `membarrier`, concurrency ids |
 //! | `show` | `/proc/<pid>/maps` and sizes |
@@ -28,15 +31,18 @@ mod barrier;
 mod change;
 mod detach;
 mod fork;
+pub(super) mod huge;
 pub(super) mod lazy_free;
 mod lock;
 mod map;
 mod mappings;
 mod pagemap;
+mod populate;
 mod remap;
 mod remote;
 mod shmem;
 mod show;
+mod slot;
 mod smaps;
 mod special;
 pub(super) mod speculate;
@@ -70,7 +76,7 @@ use alloc::{
 };
 use core::{
     ops::Range,
-    sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 use speculate::{Changes, CpuPart, MapWriteGuard};
 use tables::Tables;
@@ -111,7 +117,7 @@ bitflags::bitflags! {
         const POPULATE = 0x8000;
         /// With `POPULATE`: not where that would wait.
         const NONBLOCK = 0x10000;
-        /// A thread's stack: no effect.
+        /// A thread's stack: gets no huge pages.
         const STACK = 0x20000;
         /// At this address, unless something is there.
         const FIXED_NOREPLACE = 0x100000;
@@ -228,6 +234,8 @@ pub struct AddressSpace {
     announced: AtomicU32,
     /// The concurrency ids that running threads have, one bit each (`rseq(2)`).
     concurrency_ids: AtomicU64,
+    /// No huge pages come (`PR_SET_THP_DISABLE`).
+    no_huge: AtomicBool,
     /// What there is for [`lazy_free`] to do.
     lazy_free: AtomicU8,
     /// Itself, for objects to find it by.
@@ -307,6 +315,7 @@ impl AddressSpace {
             layout: SpinLock::new(&class::PAGE, Layout::default()),
             announced: AtomicU32::new(0),
             concurrency_ids: AtomicU64::new(0),
+            no_huge: AtomicBool::new(false),
             lazy_free: AtomicU8::new(lazy_free::NEVER),
             this: Once::new(),
         })

@@ -79,15 +79,12 @@ impl AddressSpace {
             }
             let own = !flags.contains(VmaFlags::FOREIGN);
             // The visit never fails.
-            let _ = self.tables.for_each_leaf(part.clone(), |leaf| {
-                let _guard = leaf.lock();
-                for index in leaf.indices(&part) {
-                    let page = leaf.table().load(index);
+            let _ = self.tables.for_each_part(part.clone(), |tables| {
+                tables.for_each_entry(&part, |addr, page| {
                     if is_mapped(page) {
-                        words[(leaf.addr_of(index) - start) / PAGE_SIZE] |=
-                            describe(page, own, numbers);
+                        words[(addr - start) / PAGE_SIZE] |= describe(page, own, numbers);
                     }
-                }
+                });
                 Ok(())
             });
         }

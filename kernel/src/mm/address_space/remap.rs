@@ -3,6 +3,7 @@
 use super::{
     AddressSpace, Map, MmapFlags, Removed,
     change::check_range,
+    huge::Part,
     map::{commit, page_align, uncommit},
     max_map_count,
     tables::is_mapped,
@@ -100,7 +101,7 @@ impl AddressSpace {
             if !flags.contains(RemapFlags::MAYMOVE) {
                 return Err(Errno::ENOMEM);
             }
-            let target = map.find_area(0, new_len, MmapFlags::empty())?;
+            let target = map.find_new_place(addr, 0, new_len)?;
             self.move_mapping(
                 &mut map,
                 addr..addr + old_len,
@@ -148,7 +149,7 @@ impl AddressSpace {
             if map.vmas.len() + 2 >= max_map_count().saturating_sub(3) {
                 return Err(Errno::ENOMEM);
             }
-            let target = map.find_area(new_addr, new_len, MmapFlags::empty())?;
+            let target = map.find_new_place(old.start, new_addr, new_len)?;
             target..target + new_len
         };
         let mut old = old;
@@ -188,7 +189,21 @@ impl AddressSpace {
         // The tables of the new place come first: after that nothing can fail half-way.
         let linked = self
             .tables
-            .for_each_leaf(old.clone(), |leaf| {
+            .for_each_part(old.clone(), |part| {
+                let leaf = match part {
+                    Part::Leaf(leaf) => leaf,
+                    Part::Huge(huge) => {
+                        let whole = huge.is_within(&old);
+                        let slot = huge.release();
+                        let target = slot.base.wrapping_sub(old.start).wrapping_add(new.start);
+                        if whole && self.can_move_huge(slot.base, target)? {
+                            return Ok(());
+                        }
+                        // The map's lock has kept it.
+                        let Some(huge) = slot.lock_huge() else { return Ok(()) };
+                        self.split(huge)
+                    }
+                };
                 // From here on no fault fills an entry whose new place has no table.
                 leaf.settle();
                 for index in leaf.indices(&old) {
@@ -225,7 +240,16 @@ impl AddressSpace {
         target: usize,
         gather: &mut Gather<'_>,
     ) -> Result<()> {
-        self.tables.for_each_leaf(old.clone(), |leaf| {
+        self.tables.for_each_part(old.clone(), |part| {
+            let leaf = match part {
+                Part::Leaf(leaf) => leaf,
+                Part::Huge(huge) => {
+                    // Those that cannot move were split before.
+                    let from = huge.range().start;
+                    gather.touch_huge(from);
+                    return self.move_huge(huge, from - old.start + target);
+                }
+            };
             for index in leaf.indices(old) {
                 let entry = leaf.table().swap(index, Entry::NONE);
                 if entry.is_none() {
@@ -234,7 +258,8 @@ impl AddressSpace {
                 let from = leaf.addr_of(index);
                 let to = from - old.start + target;
                 gather.touch(from);
-                let place = self.tables.leaf_or_new(to)?;
+                // It was made before.
+                let place = self.tables.leaf_or_new(to)?.ok_or(Errno::ENOMEM)?;
                 // The space's lock is held for writing, so the place is empty.
                 place.table().store(paging::index(to, 0), written(entry));
             }
@@ -252,6 +277,15 @@ fn written(entry: Entry) -> Entry {
 }
 
 impl Map {
+    /// A place for `len` bytes of the mapping at `addr`.
+    fn find_new_place(&self, addr: usize, hint: usize, len: usize) -> Result<usize> {
+        let flags = MmapFlags::empty();
+        match self.vmas.get(addr).map(|entry| &entry.value.backing) {
+            Some(Backing::Anonymous) => self.find_private_area(hint, len, flags),
+            _ => self.find_area(hint, len, flags),
+        }
+    }
+
     /// Whether the mapping at `addr` may become `new_len` long (`vma_to_resize` on Linux).
     fn check_resize(&self, addr: usize, old_len: usize, new_len: usize) -> Result<()> {
         let entry = self.vmas.get(addr).ok_or(Errno::EFAULT)?;

@@ -2,6 +2,7 @@
 
 use super::{
     AddressSpace,
+    huge::Part,
     lazy_free::is_free_to_go,
     show::{format_line, push_name},
     tables::{is_counted, map_count},
@@ -40,6 +41,7 @@ struct Sums {
     referenced: u64,
     anonymous: u64,
     lazy_free: u64,
+    huge: u64,
     // From here on in parts of a byte.
     share: u64,
     share_dirty: u64,
@@ -88,7 +90,7 @@ impl Sums {
         } += SIZE;
     }
 
-    /// The lines about pages. What does not exist here (swap, huge and merged pages) is 0, as on a Linux without it.
+    /// The lines about pages. What does not exist here (swap, merged pages) is 0, as on a Linux without it.
     fn format(&self, rollup: bool, out: &mut String) {
         let share = |share: u64| share >> SHARE_BITS;
         row(out, "Rss", self.resident);
@@ -108,7 +110,7 @@ impl Sums {
             ("Anonymous", self.anonymous),
             ("KSM", 0),
             ("LazyFree", self.lazy_free),
-            ("AnonHugePages", 0),
+            ("AnonHugePages", self.huge),
             ("ShmemPmdMapped", 0),
             ("FilePmdMapped", 0),
             ("Shared_Hugetlb", 0),
@@ -150,7 +152,8 @@ impl AddressSpace {
             row(out, "KernelPageSize", PAGE_SIZE as u64);
             row(out, "MMUPageSize", PAGE_SIZE as u64);
             sums.format(false, out);
-            let _ = writeln!(out, "THPeligible:    {:8}", 0);
+            let eligible = u8::from(self.is_huge_eligible(entry));
+            let _ = writeln!(out, "THPeligible:    {eligible:8}");
             format_flags(&entry.value, out);
         }
     }
@@ -179,13 +182,16 @@ impl AddressSpace {
         }
         let range = entry.start..entry.end;
         // The visit never fails.
-        let _ = self.tables.for_each_leaf(range.clone(), |leaf| {
-            let _guard = leaf.lock();
-            for index in leaf.indices(&range) {
-                let page = leaf.table().load(index);
+        let _ = self.tables.for_each_part(range.clone(), |part| {
+            let before = sums.resident;
+            let is_huge = matches!(part, Part::Huge(_));
+            part.for_each_entry(&range, |_, page| {
                 if is_counted(page) {
                     sums.count(page, vma);
                 }
+            });
+            if is_huge {
+                sums.huge += sums.resident - before;
             }
             Ok(())
         });

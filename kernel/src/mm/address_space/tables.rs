@@ -6,16 +6,25 @@
 //!   may be read (and counted up) under the same. Only the right to write may be added by compare-exchange.
 //! - The CPUs set the accessed and dirty bits at any time.
 //!
+//! An entry one level up may be a huge one instead of a table: see `huge`.
+//!
 //! Upper tables are only added to (by compare-exchange), and taken away with the space's lock held for writing.
 
-use super::vma::FORBIDDEN;
+use super::{
+    huge::Part,
+    slot::{self, Slot},
+    vma::FORBIDDEN,
+};
 use crate::{
     arch::{
         irq,
-        paging::{self, ENTRIES, Entry, LEVELS, PteFlags, Table},
+        paging::{self, ENTRIES, Entry, GROUP, LEVELS, PteFlags, Table},
     },
     mm::{
-        Frame, PAGE_SIZE, PhysAddr, kernel_map, node,
+        Frame, PAGE_SIZE, PhysAddr,
+        huge::HugeFrame,
+        kernel_map,
+        node::{self, Purpose},
         page::{PageKind, page},
         reclaim,
         stats::Counter,
@@ -30,7 +39,8 @@ use core::{
 /// How often [`Leaf::lock_soon`] tries.
 const SOON: usize = 32;
 
-const UPPER: PteFlags = PteFlags::PRESENT.union(PteFlags::WRITE).union(PteFlags::USER);
+/// The flags of an entry that leads to a table.
+pub const UPPER: PteFlags = PteFlags::PRESENT.union(PteFlags::WRITE).union(PteFlags::USER);
 
 /// Page tables.
 pub struct Tables {
@@ -48,37 +58,48 @@ pub struct Leaf<'a> {
     pub base: usize,
 }
 
-/// A leaf table's lock, held: preemption is off.
-pub struct LeafGuard<'a>(&'a crate::mm::page::Page);
+/// A table's lock, held: preemption is off.
+pub struct TableGuard<'a>(&'a crate::mm::page::Page);
 
-impl Drop for LeafGuard<'_> {
+impl Drop for TableGuard<'_> {
     fn drop(&mut self) {
         self.0.lock.store(0, Ordering::Release);
         irq::preempt_enable();
     }
 }
 
-impl<'a> Leaf<'a> {
-    /// Takes the lock for changes of filled entries.
-    pub fn lock(self) -> LeafGuard<'a> {
-        irq::preempt_disable();
-        let page = page(self.addr.frame_number());
-        while page.lock.swap(1, Ordering::Acquire) != 0 {
-            while page.lock.load(Ordering::Relaxed) != 0 {
-                core::hint::spin_loop();
-            }
+/// Takes the lock of the table at `addr`.
+pub(super) fn lock<'a>(addr: PhysAddr) -> TableGuard<'a> {
+    irq::preempt_disable();
+    let page = page(addr.frame_number());
+    while page.lock.swap(1, Ordering::Acquire) != 0 {
+        while page.lock.load(Ordering::Relaxed) != 0 {
+            core::hint::spin_loop();
         }
-        LeafGuard(page)
+    }
+    TableGuard(page)
+}
+
+impl<'a> Leaf<'a> {
+    /// The leaf table at `addr` that maps memory from `base` on. It is reachable, or about to be.
+    pub(super) fn new(addr: PhysAddr, base: usize) -> Leaf<'a> {
+        // SAFETY: as in `Tables::leaf`.
+        Leaf { table: unsafe { Table::at(addr) }, addr, base }
+    }
+
+    /// Takes the lock for changes of filled entries.
+    pub fn lock(self) -> TableGuard<'a> {
+        lock(self.addr)
     }
 
     /// The same, unless that takes long: for a CPU that has interrupts off, which the holder may be waiting for.
     #[inline]
-    pub fn lock_soon(self) -> Option<LeafGuard<'a>> {
+    pub fn lock_soon(self) -> Option<TableGuard<'a>> {
         irq::preempt_disable();
         let page = page(self.addr.frame_number());
         for _ in 0..SOON {
             if page.lock.swap(1, Ordering::Acquire) == 0 {
-                return Some(LeafGuard(page));
+                return Some(TableGuard(page));
             }
             core::hint::spin_loop();
         }
@@ -181,9 +202,21 @@ impl Tables {
     }
 
     fn alloc_table(&self) -> Result<PhysAddr> {
-        let frame = reclaim::obtain(node::alloc_zeroed_page)?;
+        self.alloc_table_by(node::alloc_zeroed_page)
+    }
+
+    /// A leaf table to be set aside for a huge entry, with any content.
+    pub fn alloc_spare(&self) -> Result<PhysAddr> {
+        self.alloc_table_by(node::alloc_page)
+    }
+
+    #[inline]
+    fn alloc_table_by(&self, alloc: impl Fn(Purpose) -> Option<u32>) -> Result<PhysAddr> {
+        let frame = reclaim::obtain(alloc)?;
         page(frame).set_kind(PageKind::Kernel);
         page(frame).lock.store(0, Ordering::Relaxed);
+        // No table is set aside here.
+        page(frame).set_next(0);
         self.count.fetch_add(1, Ordering::Relaxed);
         Counter::PageTables.add(1);
         Ok(PhysAddr::of_frame(frame))
@@ -200,6 +233,46 @@ impl Tables {
         unsafe { Table::at(self.root) }
     }
 
+    /// The place that leads to the leaf table for `addr` or holds a huge entry, if its table exists. The space's lock is held.
+    pub fn slot(&self, addr: usize) -> Option<Slot<'_>> {
+        let mut phys = self.root;
+        for level in (2..LEVELS).rev() {
+            // SAFETY: as in `leaf`.
+            let entry = unsafe { Table::at(phys) }.load(paging::index(addr, level));
+            if entry.is_none() {
+                return None;
+            }
+            phys = entry.addr();
+        }
+        Some(Slot::new(phys, addr))
+    }
+
+    /// The same; tables that are missing are made.
+    pub fn slot_or_new(&self, addr: usize) -> Result<Slot<'_>> {
+        let mut phys = self.root;
+        for level in (2..LEVELS).rev() {
+            // SAFETY: as in `leaf`.
+            let table = unsafe { Table::at(phys) };
+            let index = paging::index(addr, level);
+            let mut entry = table.load(index);
+            if entry.is_none() {
+                entry = self.add_table(table, index)?;
+            }
+            phys = entry.addr();
+        }
+        Ok(Slot::new(phys, addr))
+    }
+
+    /// What maps `addr`, if anything does. The space's lock is held.
+    pub fn part(&self, addr: usize) -> Option<Part<'_>> {
+        if let Some(leaf) = self.leaf(addr) {
+            return Some(Part::Leaf(leaf));
+        }
+        let huge = self.slot(addr)?.lock_huge();
+        // Should it have been split meanwhile, there is a leaf table now.
+        huge.map(Part::Huge).or_else(|| self.leaf(addr).map(Part::Leaf))
+    }
+
     /// The leaf table for `addr`, if there is one. The space's lock is held, or interrupts are off on a CPU that has the tables loaded.
     #[inline]
     pub fn leaf(&self, addr: usize) -> Option<Leaf<'_>> {
@@ -207,7 +280,7 @@ impl Tables {
         let mut phys = self.root;
         for level in (1..LEVELS).rev() {
             let entry = table.load(paging::index(addr, level));
-            if entry.is_none() {
+            if entry.is_none() || level == 1 && entry.has(PteFlags::LARGE) {
                 return None;
             }
             phys = entry.addr();
@@ -218,9 +291,9 @@ impl Tables {
         Some(Leaf { table, addr: phys, base: addr & !(paging::span(1) - 1) })
     }
 
-    /// The same; tables that are missing are made.
+    /// The same; tables that are missing are made. `None` where there is a huge entry.
     #[inline]
-    pub fn leaf_or_new(&self, addr: usize) -> Result<Leaf<'_>> {
+    pub fn leaf_or_new(&self, addr: usize) -> Result<Option<Leaf<'_>>> {
         let mut table = self.root_table();
         let mut phys = self.root;
         for level in (1..LEVELS).rev() {
@@ -229,11 +302,14 @@ impl Tables {
             if entry.is_none() {
                 entry = self.add_table(table, index)?;
             }
+            if level == 1 && entry.has(PteFlags::LARGE) {
+                return Ok(None);
+            }
             phys = entry.addr();
             // SAFETY: as in `leaf`.
             table = unsafe { Table::at(phys) };
         }
-        Ok(Leaf { table, addr: phys, base: addr & !(paging::span(1) - 1) })
+        Ok(Some(Leaf { table, addr: phys, base: addr & !(paging::span(1) - 1) }))
     }
 
     #[cold]
@@ -248,14 +324,15 @@ impl Tables {
         }
     }
 
-    /// Calls `visit` with each leaf table that maps part of `range`, in order, until it says to stop.
-    pub fn for_each_leaf<'a>(
+    /// Calls `visit` with each leaf table and huge entry that maps part of `range`, in order, until it says to stop.
+    pub fn for_each_part<'a>(
         &'a self,
         range: Range<usize>,
-        mut visit: impl FnMut(Leaf<'a>) -> Result<()>,
+        mut visit: impl FnMut(Part<'a>) -> Result<()>,
     ) -> Result<()> {
         let mut addr = range.start;
         while addr < range.end {
+            let mut phys = self.root;
             let mut table = self.root_table();
             let mut level = LEVELS - 1;
             loop {
@@ -265,12 +342,21 @@ impl Tables {
                     addr = (addr & !(paging::span(level) - 1)).saturating_add(paging::span(level));
                     break;
                 }
+                if level == 1 && entry.has(PteFlags::LARGE) {
+                    // Should it have changed meanwhile, it is looked at again.
+                    if let Some(huge) = Slot::new(phys, addr).lock_huge() {
+                        addr = huge.range().end;
+                        visit(Part::Huge(huge))?;
+                    }
+                    break;
+                }
+                phys = entry.addr();
                 // SAFETY: as in `leaf`.
-                table = unsafe { Table::at(entry.addr()) };
+                table = unsafe { Table::at(phys) };
                 level -= 1;
                 if level == 0 {
                     let base = addr & !(paging::span(1) - 1);
-                    visit(Leaf { table, addr: entry.addr(), base })?;
+                    visit(Part::Leaf(Leaf { table, addr: phys, base }))?;
                     addr = base + paging::span(1);
                     break;
                 }
@@ -336,20 +422,36 @@ impl Tables {
     fn free_level(&self, addr: PhysAddr, level: usize) {
         // SAFETY: nobody else uses the tables any more.
         let table = unsafe { Table::at(addr) };
-        let entries = if level == LEVELS - 1 { ENTRIES / 2 } else { ENTRIES };
-        for index in 0..entries {
-            let entry = table.load(index);
-            if entry.is_none() {
-                continue;
+        if level == 1 {
+            while let Some(spare) = slot::take_spare(addr) {
+                self.free_table(spare);
             }
-            if level > 0 {
-                self.free_level(entry.addr(), level - 1);
-            } else {
-                // SAFETY: the table is never looked at again, so its references are ours.
-                drop(unsafe { take_frame(entry) });
+        }
+        let entries = if level == LEVELS - 1 { ENTRIES / 2 } else { ENTRIES };
+        for group in (0..entries / GROUP).filter(|&group| !table.is_group_empty(group)) {
+            for index in group * GROUP..(group + 1) * GROUP {
+                let entry = table.load(index);
+                if !entry.is_none() {
+                    self.free_entry(entry, level);
+                }
             }
         }
         self.free_table(addr);
+    }
+
+    /// Frees what an entry of a table of `level` maps or leads to.
+    #[inline]
+    fn free_entry(&self, entry: Entry, level: usize) {
+        if level == 0 {
+            // SAFETY: the table is never looked at again, so its references are ours.
+            drop(unsafe { take_frame(entry) });
+        } else if level > 1 || !entry.has(PteFlags::LARGE) {
+            self.free_level(entry.addr(), level - 1);
+        } else if is_counted(entry) {
+            Counter::AnonymousHuge.add(-(ENTRIES as isize));
+            // SAFETY: as above; a huge entry that is counted owns a reference to each frame.
+            drop(unsafe { HugeFrame::from_counted(entry.addr()) });
+        }
     }
 }
 

@@ -10,7 +10,10 @@ use crate::{
         cpu::{self, CpuMask},
         irq, paging,
     },
-    mm::{Frame, PAGE_SIZE, PhysAddr},
+    mm::{
+        Frame, PAGE_SIZE, PhysAddr,
+        huge::{HUGE_PAGES, HUGE_SIZE, HugeFrame},
+    },
 };
 use arrayvec::ArrayVec;
 use core::{ops::Range, sync::atomic::Ordering};
@@ -19,6 +22,8 @@ use core::{ops::Range, sync::atomic::Ordering};
 const PAGE_BY_PAGE: usize = 32;
 /// Frames collected before they are freed.
 const FRAMES: usize = 1024;
+/// Huge pages collected before they are freed: 128 MiB.
+const HUGE_FRAMES: usize = 64;
 /// Room that a caller wants before it works on a leaf table.
 const LEAF: usize = paging::ENTRIES;
 
@@ -56,6 +61,7 @@ pub(super) struct Gather<'a> {
     /// The end of the last page touched.
     end: usize,
     frames: ArrayVec<Frame, FRAMES>,
+    huge: ArrayVec<HugeFrame, HUGE_FRAMES>,
     tables: ArrayVec<PhysAddr, 64>,
     anonymous: isize,
     file: isize,
@@ -68,6 +74,7 @@ impl<'a> Gather<'a> {
             start: usize::MAX,
             end: 0,
             frames: ArrayVec::new(),
+            huge: ArrayVec::new(),
             tables: ArrayVec::new(),
             anonymous: 0,
             file: 0,
@@ -85,6 +92,23 @@ impl<'a> Gather<'a> {
     pub(super) fn touch(&mut self, addr: usize) {
         self.start = self.start.min(addr);
         self.end = self.end.max(addr + PAGE_SIZE);
+    }
+
+    /// A huge entry at `addr` whose translation changed.
+    pub(super) fn touch_huge(&mut self, addr: usize) {
+        self.start = self.start.min(addr);
+        self.end = self.end.max(addr + HUGE_SIZE);
+    }
+
+    /// The frames that a huge entry mapped at `addr`, if they were counted. No spin lock is held.
+    pub(super) fn huge(&mut self, addr: usize, frame: Option<HugeFrame>) {
+        self.touch_huge(addr);
+        let Some(frame) = frame else { return };
+        self.anonymous -= HUGE_PAGES as isize;
+        if let Err(full) = self.huge.try_push(frame) {
+            self.flush();
+            self.huge.push(full.element());
+        }
     }
 
     /// A frame that was mapped at `addr`, and whether it was private memory.
@@ -117,6 +141,7 @@ impl<'a> Gather<'a> {
         self.space.flush(self.start..self.end);
         (self.start, self.end) = (usize::MAX, 0);
         self.frames.clear();
+        self.huge.clear();
         for table in self.tables.drain(..) {
             self.space.tables.free_unlinked(table);
         }

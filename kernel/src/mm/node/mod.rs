@@ -5,6 +5,7 @@
 //! | here | the nodes: their buddies and reserves, which node serves whom |
 //! | `lists` | what each CPU keeps at hand |
 //! | `zeroed` | each node's stock of zeroed pages, filled by idle CPUs |
+//! | `spare` | large blocks where small ones would do |
 //! | `events` | which node's memory went to whom, for statistics |
 //!
 //! Memory for a CPU comes from its node; when that has none above its reserve, from the others, the nearest first. It goes back to the
@@ -15,6 +16,7 @@
 
 mod events;
 mod lists;
+mod spare;
 mod zeroed;
 
 pub use events::{Events, events};
@@ -22,7 +24,8 @@ pub use lists::page_set;
 pub(super) use lists::{
     alloc_kept_block, alloc_page, drain_here, free_kept_block, free_known_page, free_page,
 };
-pub(super) use zeroed::{alloc_zeroed_page, drain_zeroed, prezero};
+pub(super) use spare::{alloc_spare_block, free_block, is_plentiful};
+pub(super) use zeroed::{alloc_zeroed_page, drain_zeroed, prezero, zero};
 
 use super::{
     PAGE_SIZE,

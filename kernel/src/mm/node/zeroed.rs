@@ -131,7 +131,7 @@ fn drain(node: &Node) {
 }
 
 /// Fills a page with zeros.
-fn zero(frame: u32) {
+pub fn zero(frame: u32) {
     // SAFETY: the page is free or just allocated: nobody else uses it.
     unsafe { copy::zero_page(PhysAddr::of_frame(frame).to_virt().as_mut_ptr()) };
 }

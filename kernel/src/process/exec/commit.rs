@@ -27,6 +27,9 @@ pub fn commit(task: &Arc<Task>, program: Program, image: Image, outcome: Outcome
     // In this order: a switch in between finds the new one in the task, and the old one is alive as long as its tables are loaded.
     let old = task.mm.replace(Some(Arc::clone(&image.mm)));
     image.mm.activate();
+    if let Some(old) = &old {
+        image.mm.set_no_huge_pages(old.has_no_huge_pages());
+    }
     drop(old);
     exit::finish_vfork(task);
 

@@ -94,7 +94,8 @@ fn memory(task: &Task, out: &mut String) {
     ] {
         let _ = writeln!(out, "{name}:\t{value:8} kB");
     }
-    out.push_str("CoreDumping:\t0\nTHP_enabled:\t0\n");
+    let huge_pages = u8::from(!mm.has_no_huge_pages());
+    let _ = writeln!(out, "CoreDumping:\t0\nTHP_enabled:\t{huge_pages}");
 }
 
 fn signals(task: &Task, out: &mut String) {

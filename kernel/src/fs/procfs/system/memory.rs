@@ -4,6 +4,7 @@ use crate::{
     arch::cpu,
     mm::{
         MemoryStats, PAGE_SIZE,
+        huge::Event,
         node::{self, Events},
     },
 };
@@ -16,7 +17,7 @@ pub const fn kibibytes(pages: usize) -> usize {
     pages * (PAGE_SIZE / 1024)
 }
 
-/// `meminfo`. What does not exist here (swap, dirty pages, huge pages) is 0, as on a Linux without it.
+/// `meminfo`. What does not exist here (swap, dirty pages, huge pages of files) is 0, as on a Linux without it.
 pub fn meminfo(out: &mut String) -> Result<()> {
     let now = MemoryStats::now();
     let file_cache = now.page_cache.saturating_sub(now.shmem);
@@ -62,6 +63,17 @@ pub fn meminfo(out: &mut String) -> Result<()> {
     let _ = writeln!(out, "{:<16}{:8} kB", "VmallocUsed:", kibibytes(now.kernel_stacks));
     let _ = writeln!(out, "{:<16}{:8} kB", "VmallocChunk:", 0);
     let _ = writeln!(out, "{:<16}{:8} kB", "Percpu:", 0);
+    let huge = [
+        ("HardwareCorrupted:", 0),
+        ("AnonHugePages:", now.anonymous_huge),
+        ("ShmemHugePages:", 0),
+        ("ShmemPmdMapped:", 0),
+        ("FileHugePages:", 0),
+        ("FilePmdMapped:", 0),
+    ];
+    for (label, pages) in huge {
+        let _ = writeln!(out, "{label:<15} {:8} kB", kibibytes(pages));
+    }
     for name in ["HugePages_Total:", "HugePages_Free:", "HugePages_Rsvd:", "HugePages_Surp:"] {
         let _ = writeln!(out, "{name:<16}{:8}", 0);
     }
@@ -85,6 +97,15 @@ pub fn vmstat(out: &mut String) -> Result<()> {
     }
     for name in ["pgpgin", "pgpgout", "pswpin", "pswpout"] {
         let _ = writeln!(out, "{name} 0");
+    }
+    for (name, event) in [
+        ("thp_fault_alloc", Event::FaultAlloc),
+        ("thp_fault_fallback", Event::FaultFallback),
+        ("thp_split_pmd", Event::Split),
+        ("thp_zero_page_alloc", Event::ZeroPage),
+        ("thp_zero_page_alloc_failed", Event::ZeroPageFailed),
+    ] {
+        let _ = writeln!(out, "{name} {}", event.total());
     }
     Ok(())
 }

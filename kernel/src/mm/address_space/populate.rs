@@ -1,0 +1,119 @@
+//! Pages that are brought in without an access to them: locked memory, `MAP_POPULATE`, `MADV_POPULATE_*`, and access from elsewhere.
+
+use super::{
+    AddressSpace,
+    huge::Part,
+    tables,
+    vma::{Backing, Vma, VmaFlags},
+};
+use crate::{
+    arch::paging::{self, Entry, PteFlags},
+    mm::{
+        Frame, PAGE_SIZE,
+        fault::{Access, Failure, WRITTEN, check_access},
+    },
+    sched,
+};
+use abi::{Errno, Result};
+
+impl AddressSpace {
+    /// Brings in every page of `range`, for writing where that is what the mapping is for: `mlock`, `MAP_POPULATE`. `ENOMEM` where nothing is mapped or
+    /// a page cannot be had.
+    pub(super) fn populate(&self, range: core::ops::Range<usize>) -> Result<()> {
+        self.populate_for(range, None)
+    }
+
+    /// The same for a certain access (`MADV_POPULATE_READ`, `MADV_POPULATE_WRITE`): `EINVAL` where the mapping does not say that it may be, `EFAULT` for
+    /// what a program would get a signal for.
+    pub(super) fn populate_for(
+        &self,
+        range: core::ops::Range<usize>,
+        wanted: Option<Access>,
+    ) -> Result<()> {
+        let current = sched::current();
+        let mut addr = range.start;
+        while addr < range.end {
+            if crate::process::signal::fatal_pending(&current) {
+                return Err(Errno::EINTR);
+            }
+            let map = self.read_map();
+            let entry = map.vmas.get(addr).ok_or(Errno::ENOMEM)?;
+            let access = wanted.unwrap_or_else(|| natural_access(&entry.value));
+            let unreadable = access == Access::Read && !entry.value.flags.contains(VmaFlags::READ);
+            if wanted.is_some() && (unreadable || entry.value.flags.contains(VmaFlags::FOREIGN)) {
+                return Err(Errno::EINVAL);
+            }
+            if check_access(&entry.value, access).is_err() {
+                return Err(if wanted.is_some() { Errno::EINVAL } else { Errno::ENOMEM });
+            }
+            self.bring_in(entry, addr, access).map_err(|failure| match (failure, wanted) {
+                (Failure::NoPage, Some(_)) => Errno::EFAULT,
+                _ => Errno::ENOMEM,
+            })?;
+            // The rest of a huge page that was brought in is there.
+            let huge = match entry.value.backing {
+                Backing::Anonymous => self.end_of_huge(addr),
+                Backing::Object(_) => None,
+            };
+            addr = huge.map_or(addr + PAGE_SIZE, |end| end.min(entry.end));
+        }
+        Ok(())
+    }
+
+    /// The page behind `addr`, brought in for `access` if need be. It stays the caller's whatever becomes of the mapping.
+    pub(super) fn page_at(&self, addr: usize, access: Access) -> Result<Frame, Failure> {
+        loop {
+            {
+                let map = self.read_map();
+                let allowed = map
+                    .vmas
+                    .get(addr)
+                    .is_some_and(|entry| check_access(&entry.value, access).is_ok());
+                let part = if allowed { self.page_tables().part(addr) } else { None };
+                // What the CPU would set at a write; the caller writes past the tables.
+                let marks = |pte: Entry| access == Access::Write && !pte.has(WRITTEN);
+                let found = match part {
+                    Some(Part::Leaf(leaf)) => {
+                        let _guard = leaf.lock();
+                        let slot = paging::index(addr, 0);
+                        let pte = leaf.table().load(slot);
+                        page_of(pte, access).inspect(|_| {
+                            if marks(pte) {
+                                leaf.table().set_flags(slot, WRITTEN);
+                            }
+                        })
+                    }
+                    Some(Part::Huge(huge)) => page_of(huge.entry_of(addr), access).inspect(|_| {
+                        if marks(huge.entry()) {
+                            huge.set_flags(WRITTEN);
+                        }
+                    }),
+                    None => None,
+                };
+                if let Some(frame) = found {
+                    return Ok(frame);
+                }
+            }
+            self.fault(addr, access)?;
+        }
+    }
+}
+
+/// The page that an entry maps, if it allows `access`. The lock of the entry's table is held.
+fn page_of(pte: Entry, access: Access) -> Option<Frame> {
+    if access == Access::Write && !pte.has(PteFlags::WRITE) || !tables::is_mapped(pte) {
+        return None;
+    }
+    // SAFETY: the entry's reference, which the table's lock keeps where it is; a page of zeros is counted by its static and never freed.
+    let page = core::mem::ManuallyDrop::new(unsafe { Frame::from_counted(pte.addr()) });
+    Some((*page).clone())
+}
+
+/// What `populate` brings a page in for.
+fn natural_access(vma: &Vma) -> Access {
+    if vma.flags.contains(VmaFlags::WRITE) && vma.is_private() {
+        Access::Write
+    } else {
+        Access::Read
+    }
+}

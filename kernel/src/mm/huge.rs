@@ -1,0 +1,263 @@
+//! Huge pages of private memory: what may have them, and where they come from.
+//!
+//! A huge page is a block of 512 frames, aligned to its size, each with its own count: [`HugeFrame`] is a reference to every one of them. So an entry that maps
+//! the block can become 512 entries, or be shared by a fork, with no count to put right; docs/memory.md argues it. `address_space::huge` has the entries.
+//!
+//! The settings are those of `/sys/kernel/mm/transparent_hugepage`, by their names there. No locks.
+
+use super::{
+    PAGE_SIZE, PhysAddr,
+    address_space::vma::VmaFlags,
+    node,
+    page::{self, Page, PageKind},
+    reclaim,
+};
+use crate::arch::paging;
+use abi::{Errno, Result};
+use alloc::string::String;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
+
+/// Bytes of a huge page: what an entry one level above the leaf tables maps.
+pub const HUGE_SIZE: usize = paging::span(1);
+/// Frames in it.
+pub const HUGE_PAGES: usize = HUGE_SIZE / PAGE_SIZE;
+const ORDER: u8 = HUGE_PAGES.ilog2() as u8;
+
+/// A setting that is one of some names.
+pub struct Choice {
+    names: &'static [&'static str],
+    chosen: AtomicU8,
+}
+
+impl Choice {
+    const fn new(names: &'static [&'static str], chosen: u8) -> Choice {
+        Choice { names, chosen: AtomicU8::new(chosen) }
+    }
+
+    fn get(&self) -> u8 {
+        self.chosen.load(Ordering::Relaxed)
+    }
+
+    /// All names, the chosen one in brackets.
+    pub fn show(&self) -> String {
+        let chosen = usize::from(self.get());
+        let mut out = String::new();
+        for (index, name) in self.names.iter().enumerate() {
+            let (open, close) = if index == chosen { ("[", "]") } else { ("", "") };
+            for part in [if index == 0 { "" } else { " " }, open, name, close] {
+                out.push_str(part);
+            }
+        }
+        out
+    }
+
+    /// Chooses by name, which may end in a line feed; `EINVAL`.
+    pub fn set(&self, text: &[u8]) -> Result<()> {
+        let name = text.strip_suffix(b"\n").unwrap_or(text);
+        let found = (0..).zip(self.names).find(|(_, known)| known.as_bytes() == name);
+        self.chosen.store(found.ok_or(Errno::EINVAL)?.0, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+const ALWAYS: u8 = 0;
+const MADVISE: u8 = 1;
+
+/// Which memory gets huge pages: all, what was advised to, none.
+pub static ENABLED: Choice = Choice::new(&["always", "madvise", "never"], ALWAYS);
+
+const DEFRAG_ALWAYS: u8 = 0;
+const DEFRAG_DEFER_MADVISE: u8 = 2;
+const DEFRAG_MADVISE: u8 = 3;
+
+/// For which memory a fault that finds no block puts one together: has the CPUs and the stock of zeroed pages give back what they keep, as their pages keep
+/// others from merging. Idle CPUs do so by and by in any case, which is what `defer` stands for.
+pub static DEFRAG: Choice =
+    Choice::new(&["always", "defer", "defer+madvise", "madvise", "never"], DEFRAG_MADVISE);
+
+static USE_ZERO_PAGE: AtomicBool = AtomicBool::new(true);
+
+/// Whether reads of untouched memory see a huge page of zeros.
+pub fn uses_zero_page() -> bool {
+    USE_ZERO_PAGE.load(Ordering::Relaxed)
+}
+
+/// Sets it.
+pub fn set_use_zero_page(on: bool) {
+    USE_ZERO_PAGE.store(on, Ordering::Relaxed);
+}
+
+/// Whether memory of private mappings with `flags` may be in huge pages, by the settings and by advice.
+pub(super) fn allows(flags: VmaFlags) -> bool {
+    const NEVER: VmaFlags =
+        VmaFlags::NO_HUGE.union(VmaFlags::SHARED).union(VmaFlags::SPECIAL).union(VmaFlags::FOREIGN);
+    if flags.intersects(NEVER) {
+        return false;
+    }
+    match ENABLED.get() {
+        ALWAYS => true,
+        MADVISE => flags.contains(VmaFlags::HUGE),
+        _ => false,
+    }
+}
+
+/// What has happened so often (`/proc/vmstat`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub enum Event {
+    /// A fault brought a huge page.
+    FaultAlloc,
+    /// A fault would have, but none was free.
+    FaultFallback,
+    /// An entry was split.
+    Split,
+    /// The huge page of zeros was made.
+    ZeroPage,
+    /// It could not be.
+    ZeroPageFailed,
+}
+
+static EVENTS: [AtomicUsize; Event::ZeroPageFailed as usize + 1] =
+    [const { AtomicUsize::new(0) }; Event::ZeroPageFailed as usize + 1];
+
+impl Event {
+    /// Counts one more: each stands for the work of thousands of instructions, so one line for all CPUs does.
+    pub(super) fn count(self) {
+        EVENTS[self as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many there were.
+    pub fn total(self) -> usize {
+        EVENTS[self as usize].load(Ordering::Relaxed)
+    }
+}
+
+/// A counted reference to each frame of a huge page.
+#[repr(transparent)]
+pub(super) struct HugeFrame(u32);
+
+impl HugeFrame {
+    /// Zeroed, for a mapping with `flags`; `None` when memory is not plentiful, or in pieces.
+    pub(super) fn alloc_zeroed(flags: VmaFlags) -> Option<HugeFrame> {
+        let block = node::alloc_spare_block(ORDER).or_else(|| {
+            let defragment = match DEFRAG.get() {
+                DEFRAG_ALWAYS => true,
+                DEFRAG_DEFER_MADVISE | DEFRAG_MADVISE => flags.contains(VmaFlags::HUGE),
+                _ => false,
+            };
+            if defragment && node::is_plentiful(ORDER) {
+                reclaim::give_back_lists();
+                node::alloc_spare_block(ORDER)
+            } else {
+                None
+            }
+        });
+        let Some(first) = block else {
+            Event::FaultFallback.count();
+            return None;
+        };
+        for frame in first..first + HUGE_PAGES as u32 {
+            node::zero(frame);
+        }
+        for page in page::pages(first, HUGE_PAGES) {
+            page.set_kind(PageKind::Counted);
+            page.references().store(1, Ordering::Relaxed);
+        }
+        Some(HugeFrame(first))
+    }
+
+    /// Takes over the references that an entry held.
+    ///
+    /// # Safety
+    /// The caller owns one reference to each of the frames from `addr` on, and gives them up.
+    pub(super) unsafe fn from_counted(addr: PhysAddr) -> HugeFrame {
+        HugeFrame(addr.frame_number())
+    }
+
+    /// Gives the references to an entry: to be taken back with [`HugeFrame::from_counted`].
+    pub(super) fn into_counted(self) -> PhysAddr {
+        let addr = self.addr();
+        core::mem::forget(self);
+        addr
+    }
+
+    /// Its physical address.
+    pub(super) fn addr(&self) -> PhysAddr {
+        PhysAddr::of_frame(self.0)
+    }
+}
+
+/// The frames of the block at `addr`.
+fn frames(addr: PhysAddr) -> &'static [Page] {
+    page::pages(addr.frame_number(), HUGE_PAGES)
+}
+
+/// Whether whoever holds the references to the block at `addr` is the only one. The caller keeps them from being copied meanwhile.
+pub(super) fn has_one_owner(addr: PhysAddr) -> bool {
+    // None is below one, so they are all one if that is their sum. In chunks, so that the loop costs little.
+    let (chunks, _) = frames(addr).as_chunks::<16>();
+    let sum = |chunk: &[Page; 16]| -> usize {
+        chunk.iter().map(|page| page.references().load(Ordering::Acquire) as usize).sum()
+    };
+    chunks.iter().map(sum).sum::<usize>() == HUGE_PAGES
+}
+
+/// Counts one more reference to each frame of the block at `addr`, of which the caller holds one.
+pub(super) fn count_up(addr: PhysAddr) {
+    let (chunks, _) = frames(addr).as_chunks::<16>();
+    for chunk in chunks {
+        for page in chunk {
+            page.references().fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for HugeFrame {
+    fn drop(&mut self) {
+        if !has_one_owner(self.addr()) {
+            for (frame, page) in (self.0..).zip(frames(self.addr())) {
+                if page.references().fetch_sub(1, Ordering::Release) == 1 {
+                    fence(Ordering::Acquire);
+                    node::free_known_page(frame, page);
+                }
+            }
+            return;
+        }
+        // Nobody else can count up what only we hold.
+        for page in frames(self.addr()) {
+            page.references().store(0, Ordering::Relaxed);
+            page.set_kind(PageKind::Free);
+        }
+        node::free_block(self.0, ORDER);
+    }
+}
+
+/// The first frame of the huge page of zeros that reads of untouched memory see; 0: there is none yet. It stays once it was made.
+static ZEROS: AtomicU32 = AtomicU32::new(0);
+
+/// Where it is; `None` while there is none and none can be made.
+pub(super) fn zeros() -> Option<PhysAddr> {
+    if !uses_zero_page() {
+        return None;
+    }
+    let first = match ZEROS.load(Ordering::Acquire) {
+        0 => make_zeros()?,
+        first => first,
+    };
+    Some(PhysAddr::of_frame(first))
+}
+
+#[cold]
+fn make_zeros() -> Option<u32> {
+    let Some(new) = HugeFrame::alloc_zeroed(VmaFlags::empty()) else {
+        Event::ZeroPageFailed.count();
+        return None;
+    };
+    match ZEROS.compare_exchange(0, new.0, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => {
+            Event::ZeroPage.count();
+            Some(new.into_counted().frame_number())
+        }
+        Err(first) => Some(first),
+    }
+}
