@@ -1,0 +1,137 @@
+/* Random changes to three huge pages' worth of memory, some of whole huge pages, some of parts, checked against a model, in the process and in its children. */
+#include "nos_huge.h"
+
+enum { HUGES = 3, PAGES = HUGES * 512, STEPS = 500 };
+
+/* What each page must hold, and what may be done with it. */
+static struct page {
+	char mapped, prot, value;
+} model[PAGES];
+static char *region, *aside;
+static unsigned long long seed = 88172645463325252ULL;
+
+static unsigned rnd(unsigned n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)(seed >> 11) % n;
+}
+
+static char *at(int page)
+{
+	return region + page * 4096L;
+}
+
+static void set(int from, int n, int mapped, int prot, int value)
+{
+	for (int i = from; i < from + n; i++) {
+		model[i].mapped = (char)mapped;
+		model[i].prot = (char)prot;
+		if (value >= 0)
+			model[i].value = (char)value;
+	}
+}
+
+static int all_mapped(int from, int n)
+{
+	for (int i = from; i < from + n; i++)
+		if (!model[i].mapped)
+			return 0;
+	return 1;
+}
+
+static void check(int step)
+{
+	for (int i = 0; i < PAGES; i++)
+		if (model[i].mapped && model[i].prot && (at(i)[0] != model[i].value || at(i)[4095] != model[i].value))
+			FAIL("step %d: page %d holds %d and %d, not %d", step, i, at(i)[0], at(i)[4095], model[i].value);
+}
+
+static void write_page(int i, int value)
+{
+	if (model[i].mapped && model[i].prot & 2) {
+		model[i].value = (char)value;
+		at(i)[0] = at(i)[4095] = (char)value;
+	}
+}
+
+int main(void)
+{
+	region = huge_region(HUGES);
+	aside = huge_region(HUGES);
+	OK(munmap(region, HUGES * HUGE_SIZE));
+	OK(munmap(aside, HUGES * HUGE_SIZE));
+	for (int step = 0; step < STEPS; step++) {
+		/* Huge pages as a whole, or any part. */
+		int whole = rnd(2), from, n;
+		if (whole) {
+			from = 512 * (int)rnd(HUGES);
+			n = 512 * (1 + (int)rnd(HUGES - from / 512));
+		} else {
+			from = (int)rnd(PAGES);
+			n = 1 + (int)rnd(PAGES - from < 300 ? PAGES - from : 300);
+		}
+		int prots[] = { 0, 1, 3, 3, 3 }, prot = prots[rnd(5)];
+		switch (rnd(10)) {
+		case 0:
+		case 1:
+			CHECK(mmap(at(from), n * 4096L, prot, PRIVATE | MAP_FIXED, -1, 0) == at(from));
+			OK(madvise(at(from), n * 4096L, MADV_HUGEPAGE));
+			set(from, n, 1, prot, 0);
+			break;
+		case 2:
+			n = rnd(4) ? 1 : n;
+			OK(munmap(at(from), n * 4096L));
+			set(from, n, 0, 0, 0);
+			break;
+		case 3:
+			if (all_mapped(from, n)) {
+				OK(mprotect(at(from), n * 4096L, prot));
+				set(from, n, 1, prot, -1);
+			}
+			break;
+		case 4:
+			n = whole || n < 8 ? n : 8;
+			if (all_mapped(from, n)) {
+				OK(madvise(at(from), n * 4096L, MADV_DONTNEED));
+				for (int i = from; i < from + n; i++)
+					model[i].value = 0;
+			}
+			break;
+		case 5:
+			/* Away and back again, to where it lies alike or not. */
+			for (int i = from; i < from + n; i++)
+				if (!model[i].mapped || model[i].prot != model[from].prot)
+					n = i - from;
+			if (n > 0) {
+				char *to = aside + rnd(2) * 4096 + (rnd(2) ? (at(from) - region) % HUGE_SIZE : 0);
+				/* Parts that were told apart by something else are mappings of their own. */
+				if (mremap(at(from), n * 4096L, n * 4096L, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to)
+					CHECK(mremap(to, n * 4096L, n * 4096L, MREMAP_MAYMOVE | MREMAP_FIXED, at(from)) == at(from));
+			}
+			break;
+		case 6:
+			if (rnd(3) == 0) {
+				pid_t child = (pid_t)OK(fork());
+				if (child == 0) {
+					check(step);
+					for (int i = 0; i < PAGES; i += 1 + (int)rnd(9))
+						write_page(i, 'c');
+					check(step);
+					_exit(0);
+				}
+				for (int i = 0; i < PAGES; i += 1 + (int)rnd(99))
+					write_page(i, step + i);
+				check(step);
+				CHECK_EQ(test_wait(child), 0);
+			}
+			break;
+		default:
+			for (int i = from; i < from + n; i++)
+				write_page(i, 1 + (int)rnd(120));
+		}
+		check(step);
+	}
+	return 0;
+}
