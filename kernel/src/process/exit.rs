@@ -168,7 +168,7 @@ fn tell_parent(parent: &Arc<Process>, process: &Arc<Process>, status: ExitStatus
 }
 
 /// Children that are given away in one go.
-const MOVED_AT_ONCE: usize = 16;
+const MOVED_AT_ONCE: usize = 4;
 
 /// Gives some of the children to the nearest living subreaper above, or to init. Zombies among them are announced there.
 /// Collects the groups that this orphans and that have stopped members. Under the tree's lock; whether there are more.

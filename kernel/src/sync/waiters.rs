@@ -109,7 +109,7 @@ impl Drop for Waiter {
 }
 
 /// Waiters that a wake-up looks at in one go, with the list locked: a wake-up of thousands lets others have the CPU in between.
-pub const BATCH: usize = 16;
+pub const BATCH: usize = 8;
 
 /// A wake-up: what it says, to whom, and how far it came.
 pub struct WakeUp {

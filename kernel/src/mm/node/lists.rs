@@ -386,7 +386,8 @@ fn free_page_slow(frame: u32, limit: usize) {
             return lists.send_home(frame);
         }
         if lists.pages.len() >= limit {
-            lists.drain(limit / 4);
+            // Few enough that nobody waits long for this CPU.
+            lists.drain(BATCH.min(limit / 4));
         }
         // Not the limit: a refill may have gone beyond.
         lists.pages.push_below(LIST_SIZE, frame);
