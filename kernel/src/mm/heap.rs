@@ -4,8 +4,12 @@
 //! handlers away, as in `node`), slabs that they are refilled from and drained into (a lock that only this CPU takes, unless
 //! memory is short), and a list a class of its objects that other CPUs freed.
 //!
+//! Builds with debug assertions find what is written beyond an object's end or after it was freed, and who did it (`debug`).
+//!
 //! Works in interrupt handlers. Locks: a CPU's slabs (class SLAB), inside it the frame allocator's. Never waits, except that an allocation
 //! which fails in a task that may sleep lets caches shrink and tries again.
+
+mod debug;
 
 use super::{
     PAGE_SIZE, PhysAddr, VirtAddr,
@@ -24,7 +28,13 @@ use core::{
     ptr::{self, NonNull},
     sync::atomic::{AtomicUsize, Ordering, compiler_fence},
 };
-use slab::{CLASS_COUNT, Chain, ClassId, MAGAZINE_SIZE, Magazine, PageBacking, RemoteList, Slabs};
+use slab::{
+    CLASS_COUNT, Chain, ClassId, MAGAZINE_SIZE, Magazine, PageBacking, RemoteList, Slabs, Usage,
+    guard,
+};
+
+/// Whether objects are poisoned and have red zones: in builds with debug assertions.
+const GUARDED: bool = cfg!(debug_assertions);
 
 /// What a CPU reaches without a lock.
 #[repr(align(128))]
@@ -85,7 +95,12 @@ struct Blocks;
 
 impl PageBacking for Blocks {
     fn alloc_block(&mut self, order: u8) -> Option<NonNull<u8>> {
-        alloc_pages(1 << order, order).and_then(NonNull::new)
+        let block = alloc_pages(1 << order, order).and_then(NonNull::new)?;
+        if GUARDED {
+            // SAFETY: the block is this large and nobody's yet.
+            unsafe { block.as_ptr().write_bytes(guard::FRESH, PAGE_SIZE << order) };
+        }
+        Some(block)
     }
     unsafe fn free_block(&mut self, block: NonNull<u8>, order: u8) {
         free_pages(block.as_ptr(), 1 << order);
@@ -242,6 +257,29 @@ pub(super) fn shrink() -> usize {
         .sum()
 }
 
+/// What the slabs of a class have: the size of its objects, how many are in a slab, its pages, and what all CPUs have of it. Objects in magazines count
+/// as taken.
+pub struct ClassUsage {
+    pub size: usize,
+    pub per_slab: usize,
+    pub slab_pages: usize,
+    pub usage: Usage,
+}
+
+/// The same of every class (`/proc/slabinfo`).
+pub fn usage() -> impl Iterator<Item = ClassUsage> {
+    ClassId::all().map(|class| {
+        let mut usage = Usage::default();
+        for heap in &HEAPS {
+            let here = heap.slabs.lock().usage(class);
+            usage.slabs += here.slabs;
+            usage.taken += here.taken;
+        }
+        let (size, per_slab) = (class.size(), class.capacity());
+        ClassUsage { size, per_slab, slab_pages: 1 << class.slab_order(), usage }
+    })
+}
+
 /// Pages in slabs.
 pub fn slab_pages() -> usize {
     HEAPS.iter().map(|heap| heap.pages.load(Ordering::Relaxed)).sum()
@@ -292,7 +330,8 @@ fn large(size: usize, align: usize) -> Option<(usize, u8)> {
 
 #[inline(always)]
 fn class_of(layout: &Layout) -> Option<ClassId> {
-    ClassId::for_request(layout.size(), layout.align())
+    let extra = if GUARDED { guard::TRAILER_SIZE } else { 0 };
+    ClassId::for_request(layout.size() + extra, layout.align())
 }
 
 #[inline(never)]
@@ -333,6 +372,7 @@ unsafe impl GlobalAlloc for KernelHeap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match class_of(&layout) {
+            Some(class) if GUARDED => debug::note_allocation(alloc_object(class), class, &layout),
             Some(class) => alloc_object(class),
             None => alloc_large(layout.size(), layout.align()),
         }
@@ -341,7 +381,12 @@ unsafe impl GlobalAlloc for KernelHeap {
     #[inline]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         match class_of(&layout) {
-            Some(class) => free_object(pointer, class),
+            Some(class) => {
+                if GUARDED {
+                    debug::note_free(pointer, class, &layout);
+                }
+                free_object(pointer, class);
+            }
             None => free_large(pointer, layout.size(), layout.align()),
         }
     }
@@ -350,7 +395,8 @@ unsafe impl GlobalAlloc for KernelHeap {
         // SAFETY: the caller vouches that the new size is not zero and does not overflow when rounded to the alignment.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
         let fits = match (class_of(&layout), class_of(&new_layout)) {
-            (Some(old), Some(new)) => old == new,
+            // With guards, the end of the object is where the layout says.
+            (Some(old), Some(new)) => old == new && !GUARDED,
             (None, None) => {
                 let pages = |size| large(size, layout.align()).map(|(count, _)| count);
                 pages(layout.size()).is_some_and(|count| pages(new_size) == Some(count))

@@ -5,6 +5,7 @@
 //! - [`Slabs`]: the slabs that belong to one CPU, from which its magazines are refilled and into which they are drained. Under
 //!   a lock that only its CPU takes in the ordinary run of things.
 //! - [`RemoteList`]: objects of a CPU's slabs that other CPUs freed, pushed in chains without a lock.
+//! - [`guard`]: what debug builds add to objects, to find their wrong use.
 //!
 //! A slab is a block of pages aligned to its size, with a header at its start: an object finds its slab by masking its address.
 //!
@@ -12,6 +13,7 @@
 #![cfg_attr(not(any(test, loom)), no_std)]
 
 pub mod class;
+pub mod guard;
 mod magazine;
 mod remote;
 mod slabs;
@@ -19,7 +21,7 @@ mod slabs;
 pub use class::{CLASS_COUNT, ClassId};
 pub use magazine::{MAGAZINE_SIZE, Magazine};
 pub use remote::{Chain, RemoteList};
-pub use slabs::{PageBacking, Slabs, owner_of};
+pub use slabs::{PageBacking, Slabs, Usage, owner_of};
 
 /// A free object: its first word links it to the next of a list.
 #[repr(C)]

@@ -36,8 +36,19 @@ pub struct Slabs {
     partial: [*mut Header; CLASS_COUNT],
     /// Slabs of each class that are wholly free; one is kept for the next allocation.
     empty: [usize; CLASS_COUNT],
+    /// Slabs of each class, and objects of it that were taken.
+    usage: [Usage; CLASS_COUNT],
     /// Pages in all slabs.
     pages: usize,
+}
+
+/// What there is of a class.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Slabs.
+    pub slabs: usize,
+    /// Objects that are not in them.
+    pub taken: usize,
 }
 
 // SAFETY: the lists link memory that belongs to this value alone; it may move to another CPU with it.
@@ -46,13 +57,24 @@ unsafe impl Send for Slabs {}
 impl Slabs {
     /// No slabs yet; `owner` is the CPU they will belong to.
     pub const fn new(owner: u16) -> Self {
-        Self { owner, partial: [ptr::null_mut(); CLASS_COUNT], empty: [0; CLASS_COUNT], pages: 0 }
+        Self {
+            owner,
+            partial: [ptr::null_mut(); CLASS_COUNT],
+            empty: [0; CLASS_COUNT],
+            usage: [Usage { slabs: 0, taken: 0 }; CLASS_COUNT],
+            pages: 0,
+        }
     }
 
     /// Pages that the slabs take.
     #[inline]
     pub fn pages(&self) -> usize {
         self.pages
+    }
+
+    /// What there is of a class.
+    pub fn usage(&self, class: ClassId) -> Usage {
+        self.usage[class.index()]
     }
 
     /// Takes up to `count` objects; `sink` gets each. How many there were.
@@ -84,6 +106,7 @@ impl Slabs {
                 self.unlink(slab, class);
             }
         }
+        self.usage[class.index()].taken += taken;
         taken
     }
 
@@ -103,6 +126,7 @@ impl Slabs {
         unsafe { (*object).next = header.free };
         header.free = object;
         header.in_use -= 1;
+        self.usage[class.index()].taken -= 1;
         let is_empty = header.in_use == 0;
         if was_full || is_empty {
             // SAFETY: the slab is alive and ours; what it was and is has just been looked at.
@@ -170,6 +194,7 @@ impl Slabs {
             });
         }
         self.pages += 1 << class.slab_order();
+        self.usage[class.index()].slabs += 1;
         self.empty[class.index()] += 1;
         self.link(slab, class);
         Some(slab)
@@ -186,6 +211,7 @@ impl Slabs {
         self.unlink(slab, class);
         self.empty[class.index()] -= 1;
         self.pages -= 1 << class.slab_order();
+        self.usage[class.index()].slabs -= 1;
         if let Some(block) = NonNull::new(slab.cast::<u8>()) {
             // SAFETY: the block came from `alloc_block` in `new_slab`; nothing of it is in use (caller).
             unsafe { backing.free_block(block, class.slab_order()) };
@@ -299,6 +325,7 @@ mod tests {
             let (mut slabs, mut host) = (Slabs::new(7), Host::default());
             let mut objects = take(&mut slabs, class, 500, &mut host);
             assert_eq!(objects.len(), 500);
+            assert_eq!(slabs.usage(class), Usage { slabs: host.blocks, taken: 500 });
             for &object in &objects {
                 assert_eq!(object.addr() % (1 << class.size().trailing_zeros()), 0);
                 // SAFETY: just allocated, of this class.
@@ -313,6 +340,7 @@ mod tests {
                 unsafe { slabs.free(object, class, &mut host) };
             }
             assert_eq!(host.blocks, 1, "one empty slab is kept");
+            assert_eq!(slabs.usage(class), Usage { slabs: 1, taken: 0 });
             slabs.shrink(&mut host);
             assert_eq!((host.blocks, slabs.pages()), (0, 0));
         }

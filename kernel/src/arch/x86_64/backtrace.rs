@@ -40,6 +40,25 @@ pub fn walk(mut frame: usize, mut show: impl FnMut(Symbolized)) {
     }
 }
 
+/// The innermost call sites along the frame pointers, as many as there is room for. What remains of `callers` stays as it is.
+pub fn callers(mut frame: usize, callers: &mut [usize]) {
+    for caller in callers {
+        if !frame.is_multiple_of(8) || !mm::is_mapped(frame) || !mm::is_mapped(frame + 15) {
+            return;
+        }
+        // SAFETY: as in `walk`.
+        let [next, return_address] = unsafe { *(frame as *const [usize; 2]) };
+        if return_address == 0 {
+            return;
+        }
+        *caller = return_address - 1;
+        if next <= frame {
+            return;
+        }
+        frame = next;
+    }
+}
+
 /// An address in the kernel's text, shown with its function's name.
 pub struct Symbolized(pub usize);
 

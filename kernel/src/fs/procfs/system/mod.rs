@@ -1,6 +1,8 @@
 //! The files at the top of `/proc` that are about the whole system.
 //!
 //! - `memory`: `meminfo`, `vmstat`, `buddyinfo`, `zoneinfo`, `swaps`.
+//! - `memory`: `meminfo`, `vmstat`, `buddyinfo`, `swaps`.
+//! - `slab`: `slabinfo`.
 //! - `cpu`: `cpuinfo`, `stat`, `schedstat`, `loadavg`, `uptime`, `interrupts`, `softirqs`.
 //! - `lock_stat`: statistics of locks.
 //! - `kernel`: `version`, `cmdline`, `filesystems`, `devices`, and what describes devices there are none of.
@@ -9,6 +11,7 @@ mod cpu;
 mod kernel;
 mod lock_stat;
 mod memory;
+mod slab;
 
 pub use memory::kibibytes;
 
@@ -38,6 +41,7 @@ const TEXTS: &[(&str, u16, Show)] = &[
     ("modules", 0o444, kernel::modules),
     ("partitions", 0o444, kernel::partitions),
     ("schedstat", 0o444, cpu::schedstat),
+    ("slabinfo", 0o400, slab::slabinfo),
     ("stat", 0o444, cpu::stat),
     ("swaps", 0o444, memory::swaps),
     ("uptime", 0o444, cpu::uptime),
