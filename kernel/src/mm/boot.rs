@@ -1,6 +1,6 @@
 //! Memory at boot: from the loader's memory map to a working allocator.
 
-use super::{PAGE_SIZE, PhysAddr, kernel_map, node, page};
+use super::{PAGE_SIZE, PhysAddr, kernel_map, node, overcommit, page};
 use crate::arch::copy;
 use core::ops::Range;
 use numa::Topology;
@@ -78,6 +78,7 @@ pub unsafe fn init_early(
     }
     kernel_map::protect_image(image).expect("no memory for page tables");
     choose_copy_routines();
+    overcommit::init();
 }
 
 /// Calls `f` with the frames of a range and their node, for each part of it that is on one node.

@@ -176,6 +176,9 @@ impl AddressSpace {
         addr: usize,
         access: Access,
     ) -> Result<(), Failure> {
+        if self.is_reaped() {
+            return Err(Failure::NoPage);
+        }
         let leaf = match self.page_tables().leaf(addr) {
             Some(leaf) => leaf,
             None => match self.without_leaf(entry, addr, access)? {
@@ -234,7 +237,7 @@ impl AddressSpace {
             return Ok(());
         }
         let frame = Frame::alloc_zeroed().map_err(no_memory)?;
-        if map_frame(leaf, addr, frame, own_page(vma.flags)) {
+        if map_frame(leaf, addr, frame, private_page(vma.flags)) {
             self.count_resident(1, 0);
         }
         Ok(())
@@ -255,7 +258,7 @@ impl AddressSpace {
             let source = object.source.page(index, false).map_err(source_failure)?;
             let copy = Frame::alloc_uninit().map_err(no_memory)?;
             copy.copy_page_from(&source);
-            if map_frame(leaf, addr, copy, own_page(vma.flags)) {
+            if map_frame(leaf, addr, copy, private_page(vma.flags)) {
                 self.count_resident(1, 0);
             }
             return Ok(());
@@ -359,7 +362,7 @@ impl AddressSpace {
                 && now.has(PteFlags::ANONYMOUS)
                 && source.ref_count() == 2
             {
-                table.store(slot, written(now));
+                table.store(slot, now.with(private_page(vma.flags)));
                 return Ok(());
             }
             source
@@ -370,7 +373,7 @@ impl AddressSpace {
         if !same(now) {
             return Ok(());
         }
-        let old = table.swap(slot, Entry::new(copy.into_counted(), own_page(vma.flags)));
+        let old = table.swap(slot, Entry::new(copy.into_counted(), private_page(vma.flags)));
         self.flush(addr..addr + PAGE_SIZE);
         // SAFETY: taken out under the table's lock, and flushed.
         let gone = unsafe { tables::take_frame(old) };
@@ -425,6 +428,12 @@ pub(super) const WRITTEN: PteFlags =
 /// Flags of a page that is this space's own, and is written now.
 pub(super) fn own_page(flags: VmaFlags) -> PteFlags {
     protection(flags) | WRITTEN | PteFlags::ANONYMOUS | PteFlags::ACCESSED
+}
+
+/// The same of a page that perhaps only a debugger may write: the program cannot, unless its mapping says so.
+fn private_page(flags: VmaFlags) -> PteFlags {
+    let own = own_page(flags);
+    if flags.contains(VmaFlags::WRITE) { own } else { own.difference(PteFlags::WRITE) }
 }
 
 /// Flags of an object's page. It may be written at once where nobody need know.

@@ -72,6 +72,25 @@ impl Frame {
         page(self.0.get()).kind() == PageKind::Reserved
     }
 
+    /// Marks a page of a file as set aside: it counts as a hole until somebody writes or maps it.
+    pub fn set_aside(&self) {
+        page(self.0.get()).set_kind(PageKind::SetAside);
+    }
+
+    /// Whether it is set aside.
+    #[inline]
+    pub fn is_set_aside(&self) -> bool {
+        page(self.0.get()).kind() == PageKind::SetAside
+    }
+
+    /// It is used from now on.
+    #[inline]
+    pub fn put_to_use(&self) {
+        if self.is_set_aside() {
+            page(self.0.get()).set_kind(PageKind::Counted);
+        }
+    }
+
     /// Its physical address.
     #[inline]
     pub fn addr(&self) -> PhysAddr {

@@ -6,6 +6,7 @@
 //! | `node` | free memory: buddy allocators, per-CPU lists |
 //! | `reclaim`, `oom` | what is done when it runs short |
 //! | `huge` | huge pages: their settings, their blocks |
+//! | `overcommit` | what was promised, and whether more may be |
 //! | `frame`, `heap`, `kernel_stack` | counted frames, the kernel's heap, its stacks |
 //! | `kernel_map`, `boot` | the kernel's half of every address space, and how it all starts |
 //! | `address_space`, `fault` | the user's half |
@@ -24,6 +25,7 @@ mod kernel_map;
 mod kernel_stack;
 pub mod node;
 pub mod oom;
+pub mod overcommit;
 mod page;
 mod reclaim;
 mod stats;
@@ -33,17 +35,18 @@ pub mod user;
 pub mod vdso;
 
 pub use address_space::{
-    AddressSpace, Advice, Announced, BarrierKind, Commitment, Copies, FrameNumbers, Layout,
-    LockMode, MapKind, MapRequest, MappingWatcher, Mappings, MmapFlags, PageSource, Prot,
-    References, RemapFlags, SharedWriting, VDSO_SIZE, activate_kernel, barrier_everywhere,
-    current_space, max_map_count, set_max_map_count,
+    AddressSpace, Advice, Announced, BarrierKind, Copies, FrameNumbers, Layout, LockMode, MapKind,
+    MapRequest, MappingWatcher, Mappings, MmapFlags, PageSource, Prot, References, RemapFlags,
+    SharedWriting, VDSO_SIZE, activate_kernel, barrier_everywhere, current_space, max_map_count,
+    set_max_map_count,
 };
 pub use boot::{RegionUse, init_early, map_early};
 pub use frame::Frame;
 pub use kernel_map::{is_mapped, map_device, root as kernel_root};
 pub use kernel_stack::{KernelStack, STACK_SIZE as KERNEL_STACK_SIZE};
 pub use node::total as total_pages;
-pub use reclaim::{Shrinker, register_shrinker};
+pub use overcommit::Commitment;
+pub use reclaim::{Shrinker, files_may_grow, register_shrinker};
 pub use stats::{MemoryStats, count_shmem};
 pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};
 

@@ -18,6 +18,8 @@ pub enum PageKind {
     Counted = 2,
     /// The kernel's: heap, stacks, page tables.
     Kernel = 3,
+    /// As `Counted`, of a file's space that was set aside and not yet used (`fallocate(2)`).
+    SetAside = 4,
 }
 
 /// What is known of a frame.
@@ -90,6 +92,7 @@ impl Page {
             1 => PageKind::Free,
             2 => PageKind::Counted,
             3 => PageKind::Kernel,
+            4 => PageKind::SetAside,
             _ => PageKind::Reserved,
         }
     }

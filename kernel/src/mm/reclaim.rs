@@ -92,6 +92,29 @@ const ROUNDS: usize = 20;
 /// How long it waits each time.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// The part of memory that files in memory leave free: whoever fills them up is told so (`ENOSPC`) before others run out of it and the OOM killer
+/// has to guess whose fault that is.
+const FILES_LEAVE: usize = 32;
+
+/// Whether files in memory may grow. May wait.
+pub fn files_may_grow() -> bool {
+    let enough = || node::free_pages() > node::reserve() + node::total() / FILES_LEAVE;
+    enough() || make_room(&enough)
+}
+
+#[cold]
+fn make_room(enough: &dyn Fn() -> bool) -> bool {
+    if !may_sleep() {
+        return true;
+    }
+    shrink_caches(SHRINK_TARGET);
+    if !enough() {
+        // What was given up lately may only wait for its grace period.
+        rcu::barrier();
+    }
+    enough()
+}
+
 /// A frame for user space: `attempt` is tried until it succeeds, memory cannot be had (`ENOMEM`), or this task is to die.
 #[inline]
 pub(super) fn obtain(attempt: impl Fn(Purpose) -> Option<u32>) -> Result<u32> {

@@ -1,6 +1,6 @@
 //! Memory statistics: counters on each CPU, summed when somebody asks.
 
-use super::{PAGE_SIZE, heap, huge::HUGE_PAGES, node, reclaim};
+use super::{PAGE_SIZE, heap, huge::HUGE_PAGES, node, overcommit, reclaim};
 use crate::arch::cpu;
 use core::sync::atomic::{AtomicIsize, Ordering};
 
@@ -22,11 +22,9 @@ pub enum Counter {
     KernelStacks,
     /// Pages of files that page tables map.
     Mapped,
-    /// What processes may come to use: see overcommit.
-    Committed,
 }
 
-const COUNTERS: usize = Counter::Committed as usize + 1;
+const COUNTERS: usize = Counter::Mapped as usize + 1;
 
 #[repr(align(128))]
 struct CpuCounters([AtomicIsize; COUNTERS]);
@@ -111,7 +109,7 @@ impl MemoryStats {
             page_tables: Counter::PageTables.sum(),
             kernel_stacks: Counter::KernelStacks.sum(),
             mapped: Counter::Mapped.sum(),
-            committed: Counter::Committed.sum(),
+            committed: overcommit::committed(),
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod pid;
 pub mod pidfd;
 #[expect(clippy::module_inception, reason = "a process is what the module is about")]
 mod process;
+mod release;
 pub mod rseq;
 mod rusage;
 pub mod set_ids;
@@ -37,6 +38,7 @@ pub use inspect::{InspectAs, may_inspect};
 pub use limits::{Limit, Limits, Resource};
 pub use pid::Pid;
 pub use process::Process;
+pub use release::release_memory;
 pub use rusage::Rusage;
 pub use status::ExitStatus;
 pub use task::{Task, TaskFlags};

@@ -7,7 +7,7 @@ use crate::{
         self, Advice, LockMode, MapKind, MapRequest, MmapFlags, PAGE_SIZE, Prot, RemapFlags,
         USER_END, UserAddr, user,
     },
-    process::{self, Capability, Pid, Task, pid},
+    process::{self, Capability, InspectAs, Pid, Task, pid, pidfd},
     sched,
 };
 use abi::{Errno, Result, general};
@@ -29,6 +29,8 @@ calls! {
     munlockall => munlockall;
     process_vm_readv => process_vm_readv;
     process_vm_writev => process_vm_writev;
+    process_madvise => process_madvise;
+    process_mrelease => process_mrelease;
 }
 
 /// `mmap(2)`.
@@ -278,4 +280,43 @@ fn process_vm_readv(args: &[usize; 6]) -> Result<usize> {
 /// `process_vm_writev(2)`.
 fn process_vm_writev(args: &[usize; 6]) -> Result<usize> {
     process_vm(args, Direction::ToRemote)
+}
+
+/// `process_madvise(2)`: advice that changes no content, about another process's memory.
+fn process_madvise(args: &[usize; 6]) -> Result<usize> {
+    let &[pidfd, vec, count, advice, flags, _] = args;
+    if flags as u32 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let ranges = read_iovec(vec, count)?;
+    let task = pidfd::process_of(pidfd as i32)?.leader().ok_or(Errno::ESRCH)?;
+    let advice = Advice::from_number(advice as i32)?;
+    if !matches!(advice, Advice::Cold | Advice::PageOut | Advice::WillNeed) {
+        return Err(Errno::EINVAL);
+    }
+    let space = task.mm.load().ok_or(Errno::ESRCH)?;
+    if !process::may_inspect(&task, InspectAs::FileSystemIds) {
+        return Err(Errno::EACCES);
+    }
+    if !process::capable(Capability::SysNice) {
+        return Err(Errno::EPERM);
+    }
+    let mut done = 0;
+    for (addr, len) in ranges {
+        match space.advise(addr, len, advice) {
+            Ok(()) => done += len,
+            Err(errno) if done == 0 => return Err(errno),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
+}
+
+/// `process_mrelease(2)`.
+fn process_mrelease(args: &[usize; 6]) -> Result<usize> {
+    if args[1] as u32 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    process::release_memory(&*pidfd::process_of(args[0] as i32)?)?;
+    Ok(0)
 }

@@ -2,15 +2,14 @@
 //! reads is not there.
 
 mod ipc;
+mod vm;
 
 use crate::{
     fs::{
         Inode,
         synthetic::{Attributes, StaticDir, SyntheticFs},
     },
-    klog,
-    mm::{self, MemoryStats},
-    params,
+    klog, params,
     process::{clone, host_name, limits, pid},
     random,
     sched::{self, stats},
@@ -96,16 +95,6 @@ const VALUES: &[Value] = &[
         |bytes| set_number(bytes, 1..=pid::PID_MAX, clone::set_thread_limit),
     ),
     fixed("kernel/version", || String::from(host_name::VERSION)),
-    variable(
-        "vm/max_map_count",
-        || format!("{}", mm::max_map_count()),
-        |bytes| set_number(bytes, 0..=i32::MAX.cast_unsigned(), mm::set_max_map_count),
-    ),
-    fixed("vm/mmap_min_addr", || String::from("65536")),
-    fixed("vm/overcommit_memory", || String::from("0")),
-    fixed("vm/overcommit_ratio", || String::from("50")),
-    fixed("vm/min_free_kbytes", || format!("{}", min_free_kbytes())),
-    fixed("vm/swappiness", || String::from("60")),
 ];
 
 fn node_name() -> String {
@@ -154,11 +143,6 @@ fn overflow_id() -> String {
     String::from("65534")
 }
 
-/// Linux's rule: the square root of 16 times the memory in KiB.
-fn min_free_kbytes() -> usize {
-    (super::system::kibibytes(MemoryStats::now().total) * 16).isqrt().clamp(128, 262_144)
-}
-
 fn printk() -> String {
     format!("{}\t4\t1\t7", klog::console_level())
 }
@@ -202,7 +186,7 @@ pub fn build(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
     let mut dirs: Vec<(&'static str, Arc<Inode>, Arc<StaticDir>)> = Vec::new();
     let (root, root_dir) = fs.dir(Attributes::root(0o555), Vec::new());
     dirs.push(("", root.clone(), root_dir));
-    for value in VALUES.iter().chain(ipc::VALUES) {
+    for value in VALUES.iter().chain(vm::VALUES).chain(ipc::VALUES) {
         let (parent, name) = value.path.rsplit_once('/').unwrap_or(("", value.path));
         let dir = directory(fs, &mut dirs, parent);
         dir.add(name.as_bytes(), node(fs, value));

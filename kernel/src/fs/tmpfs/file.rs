@@ -9,7 +9,10 @@ use crate::{
         File, FileMode, FileOps, InodeOps, IoSink, IoSource, OpenFlags, Ownership, Path, anonymous,
         dentry::Dentry, modify, seek,
     },
-    mm::{self, Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageSource, SharedWriting},
+    mm::{
+        self, Commitment, Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageSource, SharedWriting,
+        overcommit,
+    },
     process::{Gid, Uid},
     sync::{KernelRcu, Lazy, Once},
 };
@@ -57,6 +60,8 @@ pub struct FileBody {
     writers: Once<Arc<Writers>>,
     /// Whether pages of the boot module may be among the pages: those are not part of the memory that is counted.
     has_reserved: AtomicBool,
+    /// The memory that was promised for all of it at once; else each page is as it comes.
+    promise: Once<Commitment>,
 }
 
 impl FileBody {
@@ -71,6 +76,7 @@ impl FileBody {
             seals: AtomicU32::new(Seals::SEAL.bits()),
             writers: Once::new(),
             has_reserved: AtomicBool::new(false),
+            promise: Once::new(),
         }
     }
     /// Its size in bytes.
@@ -88,19 +94,38 @@ impl FileBody {
 
     /// Adds a page at `index` unless there is one; the page that is there then.
     fn add_page(&self, index: u64, frame: Frame) -> Result<Frame> {
-        self.shared.charge_pages(1)?;
+        self.charge_page()?;
         let address = frame.addr();
         match self.pages.get_or_insert(index, frame) {
             Ok(there) => {
                 if there.addr() != address {
-                    self.shared.uncharge_pages(1);
+                    self.uncharge_pages(1, 0);
                 }
                 Ok(there)
             }
             Err(_) => {
-                self.shared.uncharge_pages(1);
+                self.uncharge_pages(1, 0);
                 Err(Errno::ENOMEM)
             }
+        }
+    }
+
+    /// Counts a page that is to come; `ENOSPC` when the instance is full, or so much memory may not be promised.
+    fn charge_page(&self) -> Result<()> {
+        self.shared.charge_pages(1)?;
+        if self.promise.get().is_none() && overcommit::promise_object(1).is_err() {
+            self.shared.uncharge_pages(1);
+            return Err(Errno::ENOSPC);
+        }
+        Ok(())
+    }
+
+    /// Takes pages off the counts, of which `reserved` are the boot module's.
+    fn uncharge_pages(&self, pages: usize, reserved: usize) {
+        self.shared.uncharge_pages(pages as u64);
+        mm::count_shmem(reserved as isize);
+        if self.promise.get().is_none() {
+            overcommit::take_back(pages - reserved);
         }
     }
 
@@ -114,16 +139,36 @@ impl FileBody {
     fn remove_pages(&self, range: Range<u64>) {
         let reserved = self.reserved_pages(range.clone());
         let removed = self.pages.remove_range(range);
-        self.shared.uncharge_pages(removed as u64);
-        mm::count_shmem(reserved);
+        self.uncharge_pages(removed, reserved.min(removed));
+    }
+
+    /// The first page from `from` on that holds data, before `end`.
+    fn next_data(&self, from: u64, end: u64) -> Option<u64> {
+        let mut found = None;
+        self.pages.for_each(from..end, |index, frame| {
+            found = (!frame.is_set_aside()).then_some(index);
+            found.is_none()
+        });
+        found
+    }
+
+    /// The first page from `from` on that holds none; `end` if all do.
+    fn next_hole(&self, from: u64, end: u64) -> u64 {
+        let mut next = from;
+        self.pages.for_each(from..end, |index, frame| {
+            let goes_on = index == next && !frame.is_set_aside();
+            next += u64::from(goes_on);
+            goes_on
+        });
+        next.min(end)
     }
 
     /// Pages of the boot module in a range.
-    fn reserved_pages(&self, range: Range<u64>) -> isize {
+    fn reserved_pages(&self, range: Range<u64>) -> usize {
         let mut reserved = 0;
         if self.has_reserved.load(Ordering::Relaxed) {
             self.pages.for_each(range, |_, frame| {
-                reserved += isize::from(frame.is_reserved());
+                reserved += usize::from(frame.is_reserved());
                 true
             });
         }
@@ -164,7 +209,9 @@ impl FileBody {
     pub fn adopt(&self, index: u64, frame: Frame) -> Result<()> {
         if frame.is_reserved() {
             self.has_reserved.store(true, Ordering::Relaxed);
+            // It takes none of the memory that is counted.
             mm::count_shmem(-1);
+            overcommit::take_back(1);
         }
         self.add_page(index, frame).map(drop)
     }
@@ -173,6 +220,7 @@ impl FileBody {
     fn write_page(&self, src: &mut IoSource<'_>, offset: u64, len: usize) -> Result<usize> {
         let (index, start) = (offset / PAGE, (offset % PAGE) as usize);
         if let Some(frame) = self.pages.get(index) {
+            frame.put_to_use();
             return src.read_frame(&frame, start, len);
         }
         // A new page is filled before anybody can see it.
@@ -217,8 +265,7 @@ impl FileBody {
 
 impl Drop for FileBody {
     fn drop(&mut self) {
-        mm::count_shmem(self.reserved_pages(0..u64::MAX));
-        self.shared.uncharge_pages(self.pages.len() as u64);
+        self.uncharge_pages(self.pages.len(), self.reserved_pages(0..u64::MAX));
     }
 }
 
@@ -300,8 +347,8 @@ impl FileOps for FileBody {
         let from = u64::try_from(offset).ok().filter(|&from| from < size).ok_or(Errno::ENXIO)?;
         let end = size.div_ceil(PAGE);
         let page = match whence {
-            seek::SEEK_DATA => self.pages.next_present(from / PAGE, end).ok_or(Errno::ENXIO)?,
-            _ => self.pages.next_absent(from / PAGE, end),
+            seek::SEEK_DATA => self.next_data(from / PAGE, end).ok_or(Errno::ENXIO)?,
+            _ => self.next_hole(from / PAGE, end),
         };
         let to = from.max(page * PAGE).min(size);
         file.set_position(to);
@@ -339,7 +386,9 @@ impl FileOps for FileBody {
                 }
                 for index in offset / PAGE..end.div_ceil(PAGE) {
                     if self.pages.get(index).is_none() {
-                        self.page_or_zeroed(index)?;
+                        let fresh = Frame::alloc_zeroed()?;
+                        fresh.set_aside();
+                        self.add_page(index, fresh)?;
                     }
                     if crate::process::signal::pending(&crate::sched::current()) {
                         return Err(Errno::EINTR);
@@ -410,6 +459,7 @@ impl PageSource for FileBody {
             return Err(Errno::ENXIO);
         }
         let frame = self.page_or_zeroed(index.0)?;
+        frame.put_to_use();
         if beyond() {
             // Truncated meanwhile, perhaps before the page was added.
             self.remove_pages(self.size().div_ceil(PAGE)..u64::MAX);
@@ -427,7 +477,9 @@ impl PageSource for FileBody {
         // The pages are collected first: the sink may do what a read-side section must not.
         let mut found: Vec<(u64, Frame)> = Vec::new();
         self.pages.for_each(range.start.0..end, |index, frame| {
-            found.push((index, frame.clone()));
+            if !frame.is_set_aside() {
+                found.push((index, frame.clone()));
+            }
             true
         });
         for (index, frame) in found {
@@ -481,13 +533,21 @@ static MEMFDS: Lazy<Arc<Tmpfs>> = Lazy::new(|| {
     Tmpfs::new("tmpfs", options)
 });
 
-/// The pages of a System V segment of `size` bytes: a file without a name, shown as `name` with the inode number `ino`. Its place and
-/// its operations.
-pub fn new_segment(name: &[u8], ino: u64, size: u64) -> Result<(Path, Arc<dyn FileOps>)> {
+/// The pages of a System V segment of `size` bytes, which may have been promised: a file without a name, shown as `name` with the inode
+/// number `ino`. Its place and its operations.
+pub fn new_segment(
+    name: &[u8],
+    ino: u64,
+    size: u64,
+    promise: Option<Commitment>,
+) -> Result<(Path, Arc<dyn FileOps>)> {
     let who = crate::fs::current_credentials();
     let owner = Ownership { mode: FileMode(0o777), uid: who.euid, gid: who.egid };
     let inode = node::new_unnamed(&MEMFDS, ino, owner)?;
     let body = node::of(&inode).and_then(node::Node::file).cloned().ok_or(Errno::EINVAL)?;
+    if let Some(promise) = promise {
+        body.promise.call_once(|| promise);
+    }
     body.resize(size)?;
     let path = Path { mount: anonymous::mount(), dentry: Dentry::new(None, name, inode) };
     Ok((path, body))

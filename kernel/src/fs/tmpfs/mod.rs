@@ -27,6 +27,8 @@ pub use file::{is_write_sealed, new_memfd, new_segment};
 pub use node::{Node, of as node_of};
 
 const TMPFS_MAGIC: u64 = 0x0102_1994;
+/// An instance looks at free memory once in so many pages.
+const LOOK_EVERY: u64 = 32;
 
 /// Limits and counts of an instance. Zero limits are none.
 pub struct Shared {
@@ -42,9 +44,13 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Counts `n` pages; `ENOSPC` over the limit.
+    /// Counts `n` pages; `ENOSPC` over the limit, and when they would take what memory is left for all else.
     fn charge_pages(&self, n: u64) -> Result<()> {
-        self.charge(&self.pages, &self.max_pages, n)?;
+        let before = self.charge(&self.pages, &self.max_pages, n)?;
+        if before % LOOK_EVERY < n && !mm::files_may_grow() {
+            self.pages.fetch_sub(n, Ordering::Relaxed);
+            return Err(Errno::ENOSPC);
+        }
         mm::count_shmem(n as isize);
         Ok(())
     }
@@ -53,14 +59,14 @@ impl Shared {
         self.pages.fetch_sub(n, Ordering::Relaxed);
     }
     fn charge_inode(&self) -> Result<()> {
-        self.charge(&self.inodes, &self.max_inodes, 1)
+        self.charge(&self.inodes, &self.max_inodes, 1).map(drop)
     }
     fn uncharge_inode(&self) {
         self.inodes.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Before the limit is reported, what was removed gives back what it had.
-    fn charge(&self, count: &AtomicU64, max: &AtomicU64, n: u64) -> Result<()> {
+    /// Before the limit is reported, what was removed gives back what it had. The count before.
+    fn charge(&self, count: &AtomicU64, max: &AtomicU64, n: u64) -> Result<u64> {
         try_charge(count, max, n).or_else(|_| {
             self.settle();
             try_charge(count, max, n)
@@ -83,14 +89,14 @@ impl Shared {
     }
 }
 
-fn try_charge(count: &AtomicU64, max: &AtomicU64, n: u64) -> Result<()> {
+fn try_charge(count: &AtomicU64, max: &AtomicU64, n: u64) -> Result<u64> {
     let max = max.load(Ordering::Relaxed);
     let before = count.fetch_add(n, Ordering::Relaxed);
     if max != 0 && before + n > max {
         count.fetch_sub(n, Ordering::Relaxed);
         return Err(Errno::ENOSPC);
     }
-    Ok(())
+    Ok(before)
 }
 
 /// Options of `mount -t tmpfs -o …`.

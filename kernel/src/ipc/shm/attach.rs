@@ -8,7 +8,7 @@ use crate::{
         ids::{Id, Key},
         namespace,
     },
-    mm::{Commitment, MapKind, MapRequest, MappingWatcher, MmapFlags, PAGE_SIZE, Prot},
+    mm::{Commitment, MapKind, MapRequest, MappingWatcher, MmapFlags, PAGE_SIZE, Prot, overcommit},
     process::{Capability, Resource, capable},
     sched,
     sync::rcu,
@@ -60,10 +60,9 @@ pub fn get(key: Key, size: usize, flags: u32) -> Result<Id> {
         if size > MAX_FILE_SIZE {
             return Err(Errno::EINVAL);
         }
-        let promise = match flags & SHM_NORESERVE {
-            0 => Some(Commitment::new(pages as usize)?),
-            _ => None,
-        };
+        let unreserved =
+            flags & SHM_NORESERVE != 0 && overcommit::mode() != overcommit::Mode::Never;
+        let promise = if unreserved { None } else { Some(Commitment::new(pages as usize)?) };
         Ok(NewSegment { size, permissions: Permissions::of_new(flags), promise })
     };
     namespace.segments.open(key, flags, namespace.shm_mni.count(), check, prepare, |id, new| {

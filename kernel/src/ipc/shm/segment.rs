@@ -28,8 +28,6 @@ pub struct Segment {
     size: usize,
     path: Path,
     pages: Arc<dyn FileOps>,
-    /// The memory that was promised, unless `SHM_NORESERVE` said that none need be.
-    _promise: Option<Commitment>,
     pub(super) state: SpinLock<State>,
 }
 
@@ -59,6 +57,7 @@ pub(super) struct State {
 pub(super) struct NewSegment {
     pub size: usize,
     pub permissions: Permissions,
+    /// Of its memory, unless `SHM_NORESERVE` said that none need be.
     pub promise: Option<Commitment>,
 }
 
@@ -82,7 +81,7 @@ impl Segment {
         let task = sched::current();
         let name = format!("/SYSV{key:08x} (deleted)");
         let ino = u64::from(id.cast_unsigned());
-        let (path, pages) = tmpfs::new_segment(name.as_bytes(), ino, new.size as u64)?;
+        let (path, pages) = tmpfs::new_segment(name.as_bytes(), ino, new.size as u64, new.promise)?;
         task.ipc.made_segments.store(true, Relaxed);
         let state = State {
             permissions: new.permissions,
@@ -98,7 +97,7 @@ impl Segment {
             locked_by: None,
         };
         let state = SpinLock::new(&class::IPC_OBJECT, state);
-        Ok(Segment { id, size: new.size, path, pages, _promise: new.promise, state })
+        Ok(Segment { id, size: new.size, path, pages, state })
     }
 
     /// Its size in bytes.

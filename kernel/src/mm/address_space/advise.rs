@@ -32,6 +32,8 @@ pub enum Advice {
     DontNeed = 4,
     /// The content may go when memory is short.
     Free = 8,
+    /// The object gives up what is shown: a hole in the file.
+    Remove = 9,
     /// Not in children.
     DontFork = 10,
     /// In children again.
@@ -75,6 +77,7 @@ impl Advice {
             WillNeed,
             DontNeed,
             Free,
+            Remove,
             DontFork,
             DoFork,
             Mergeable,
@@ -132,6 +135,7 @@ impl AddressSpace {
         }
         let range = addr..end;
         match advice {
+            Advice::Remove => self.remove(range),
             Advice::PopulateRead => self.populate_for(range, Some(Access::Read)),
             Advice::PopulateWrite => self.populate_for(range, Some(Access::Write)),
             _ => match advice.flag_change() {
@@ -145,6 +149,37 @@ impl AddressSpace {
                 }
             },
         }
+    }
+
+    /// `MADV_REMOVE`: of shared mappings that are writable, or may be made so.
+    fn remove(&self, range: Range<usize>) -> Result<()> {
+        let (mut at, mut hole) = (range.start, false);
+        while at < range.end {
+            let (object, pages) = {
+                let map = self.read_map();
+                let Some(entry) = map.vmas.find(at).filter(|entry| entry.start < range.end) else {
+                    break;
+                };
+                hole |= entry.start > at;
+                let start = at.max(entry.start);
+                at = entry.end.min(range.end);
+                let Backing::Object(object) = &entry.value.backing else {
+                    return Err(Errno::EINVAL);
+                };
+                let flags = entry.value.flags;
+                if flags.contains(VmaFlags::LOCKED) {
+                    return Err(Errno::EINVAL);
+                }
+                if !flags.contains(VmaFlags::SHARED | VmaFlags::MAY_WRITE) {
+                    return Err(Errno::EACCES);
+                }
+                let first = entry.value.page_index(entry.start, start).0;
+                (object.clone(), first..first + ((at - start) / PAGE_SIZE) as u64)
+            };
+            // Without the lock: the object takes the pages out of all spaces that show them.
+            object.remove(pages)?;
+        }
+        if hole || at < range.end { Err(Errno::ENOMEM) } else { Ok(()) }
     }
 
     /// Advice that is remembered with the mapping.

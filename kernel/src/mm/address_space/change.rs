@@ -3,14 +3,14 @@
 use super::{
     AddressSpace, Copies, Map, Prot, Removed, STACK_GUARD_GAP,
     huge::{self, Part},
-    map::{commit, limit_pages, page_align, uncommit},
+    map::{limit_pages, page_align},
     tables::{is_mapped, is_sole_owner, take_frame},
     tlb::Gather,
     vma::{ACCESS, Backing, Vma, VmaFlags, access_flags, protection},
 };
 use crate::{
     arch::paging::{self, Entry, PteFlags},
-    mm::{PAGE_SIZE, USER_END},
+    mm::{PAGE_SIZE, USER_END, overcommit},
     process::Resource,
 };
 use abi::{Errno, Result};
@@ -172,7 +172,7 @@ impl AddressSpace {
                 return Err(Errno::ENOMEM);
             }
             if !old.intersects(VmaFlags::ACCOUNTED | VmaFlags::NORESERVE) {
-                commit(pages)?;
+                map.promise(pages)?;
                 new |= VmaFlags::ACCOUNTED;
             }
         }
@@ -184,21 +184,34 @@ impl AddressSpace {
             .and_then(|()| map.split_at(range.end));
         if let Err(errno) = split {
             if new.contains(VmaFlags::ACCOUNTED) && !old.contains(VmaFlags::ACCOUNTED) {
-                uncommit(pages);
+                overcommit::take_back(pages);
             }
             return Err(errno);
         }
         map.set_flags(range.start, new);
-        self.protect_entries(range, new, gather);
+        let has_own_pages = self.protect_entries(range.clone(), new, gather);
+        // Memory that was never touched and cannot be need not be there.
+        if new.contains(VmaFlags::ACCOUNTED) && !new.contains(VmaFlags::WRITE) && !has_own_pages {
+            map.set_flags(range.start, new.difference(VmaFlags::ACCOUNTED));
+            overcommit::take_back(pages);
+        }
         Ok(())
     }
 
-    fn protect_entries(&self, range: Range<usize>, flags: VmaFlags, gather: &mut Gather<'_>) {
+    /// Changes the rights of the pages that are there; whether one of them is the space's own.
+    fn protect_entries(
+        &self,
+        range: Range<usize>,
+        flags: VmaFlags,
+        gather: &mut Gather<'_>,
+    ) -> bool {
+        let mut has_own_pages = false;
         // The visit never fails.
         let _ = self.for_each_whole(range.clone(), |part| {
             let leaf = match part {
                 Part::Leaf(leaf) => leaf,
                 Part::Huge(huge) => {
+                    has_own_pages |= huge.entry().has(PteFlags::ANONYMOUS);
                     let new = protect_entry(huge.entry(), flags, huge::is_sole_owner);
                     if new != huge.entry() {
                         let old = huge.swap(new);
@@ -214,6 +227,7 @@ impl AddressSpace {
                 if !is_mapped(entry) {
                     continue;
                 }
+                has_own_pages |= entry.has(PteFlags::ANONYMOUS);
                 let new = protect_entry(entry, flags, is_sole_owner);
                 if new != entry {
                     // The CPU may set the accessed and dirty bits until the exchange.
@@ -227,6 +241,7 @@ impl AddressSpace {
             }
             Ok(())
         });
+        has_own_pages
     }
 
     /// `brk(2)`: the break afterwards.
@@ -289,9 +304,9 @@ impl AddressSpace {
         } else {
             flags.remove(VmaFlags::LOCK_ON_FAULT);
         }
-        commit(pages)?;
+        map.promise(pages)?;
         if let Err(errno) = map.link(range, Vma { flags, backing: Backing::Anonymous }) {
-            uncommit(pages);
+            overcommit::take_back(pages);
             return Err(errno);
         }
         Ok(flags.contains(VmaFlags::LOCKED) && !flags.contains(VmaFlags::LOCK_ON_FAULT))
@@ -332,7 +347,7 @@ impl AddressSpace {
             map.may_lock(pages)?;
         }
         if flags.contains(VmaFlags::ACCOUNTED) {
-            commit(pages)?;
+            map.promise(pages)?;
         }
         map.resize(start, addr..end);
         if let Some((_, vma)) = map.vmas.find_mut(addr)

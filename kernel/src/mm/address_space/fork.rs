@@ -6,14 +6,14 @@
 use super::{
     AddressSpace, Map,
     huge::Part,
-    map::{commit, insert, uncommit},
+    map::insert,
     tables::is_mapped,
     tlb::Gather,
     vma::{Backing, Vma, VmaFlags},
 };
 use crate::{
     arch::paging::PteFlags,
-    mm::{PAGE_SIZE, address_space::tables},
+    mm::{PAGE_SIZE, address_space::tables, overcommit},
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
@@ -56,9 +56,9 @@ impl AddressSpace {
                 let mut vma = entry.value.clone();
                 vma.flags.remove(VmaFlags::LOCKED | VmaFlags::LOCK_ON_FAULT);
                 let committed = vma.committed(range.clone());
-                commit(committed)?;
+                map.promise(committed)?;
                 if let Err(errno) = insert(&mut copy.vmas, range.clone(), vma) {
-                    uncommit(committed);
+                    overcommit::take_back(committed);
                     return Err(errno);
                 }
                 if entry.value.is_private() && !entry.value.flags.contains(VmaFlags::WIPE_ON_FORK) {

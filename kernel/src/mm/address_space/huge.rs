@@ -11,7 +11,7 @@ use super::{
     AddressSpace,
     slot::Slot,
     tables::{self, Leaf, TableGuard, UPPER},
-    vma::{Backing, FORBIDDEN, Vma},
+    vma::{Backing, FORBIDDEN, Vma, VmaFlags},
 };
 use crate::{
     arch::paging::{self, ENTRIES, Entry, PteFlags},
@@ -231,6 +231,13 @@ impl AddressSpace {
         addr: usize,
         access: Access,
     ) -> Result<bool, Failure> {
+        if access == Access::Write && !entry.value.flags.contains(VmaFlags::WRITE) {
+            // What only a debugger may write is written page by page.
+            if let Some(huge) = self.tables.slot(addr).and_then(Slot::lock_huge) {
+                self.split(huge);
+            }
+            return Ok(false);
+        }
         let base = addr & !(HUGE_SIZE - 1);
         let fits = entry.start <= base && base + HUGE_SIZE <= entry.end;
         let wanted = self.wants_huge(entry, addr);

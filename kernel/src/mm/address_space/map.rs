@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     fs::{self, mount::MountFlags},
-    mm::{PAGE_SIZE, USER_END, UserAddr, huge::HUGE_SIZE, node, stats::Counter},
+    mm::{PAGE_SIZE, USER_END, UserAddr, huge::HUGE_SIZE, overcommit},
     process::{self, Capability, Resource},
     sched,
 };
@@ -67,35 +67,6 @@ pub(super) fn limit_pages(resource: Resource) -> usize {
 
 pub(super) fn may_lock_any() -> bool {
     process::capable(Capability::IpcLock)
-}
-
-/// Promises `pages` to somebody. By Linux's heuristic: only what could never be had is refused.
-pub(super) fn commit(pages: usize) -> Result<()> {
-    if pages > node::total() {
-        return Err(Errno::ENOMEM);
-    }
-    Counter::Committed.add(pages as isize);
-    Ok(())
-}
-
-pub(super) fn uncommit(pages: usize) {
-    Counter::Committed.add(-(pages as isize));
-}
-
-/// Memory that was promised to somebody, as long as this lives.
-pub struct Commitment(usize);
-
-impl Commitment {
-    /// Promises `pages`; `ENOMEM` when there could never be so many.
-    pub fn new(pages: usize) -> Result<Commitment> {
-        commit(pages).map(|()| Commitment(pages))
-    }
-}
-
-impl Drop for Commitment {
-    fn drop(&mut self) {
-        uncommit(self.0);
-    }
 }
 
 /// Adds a mapping where nothing is mapped; whoever counts it is told.
@@ -215,7 +186,7 @@ impl Map {
         {
             let Some(entry) = self.vmas.remove(start) else { break };
             self.account(&entry.value, (entry.end - entry.start) / PAGE_SIZE, false);
-            uncommit(entry.value.committed(entry.start..entry.end));
+            overcommit::take_back(entry.value.committed(entry.start..entry.end));
             entry.value.has_gone();
             removed.push(entry.value);
         }
@@ -370,25 +341,22 @@ impl AddressSpace {
         if !map.may_expand(vma_flags, pages.saturating_sub(replaced)) {
             return Err(Errno::ENOMEM);
         }
-        if flags.contains(MmapFlags::NORESERVE) {
+        if fixed {
+            let mut gather = Gather::new(self);
+            self.unmap_locked(&mut map, range.clone(), &mut gather, &mut removed)?;
+        }
+        if is_unreserved(flags) {
             vma_flags |= VmaFlags::NORESERVE;
-        } else if is_accountable(vma_flags, &backing) {
+        } else if is_accountable(vma_flags) {
             vma_flags |= VmaFlags::ACCOUNTED;
-            commit(pages)?;
+            map.promise(pages)?;
         }
         // Before the first page can be mapped.
         self.register(&backing);
         let vma = Vma { flags: vma_flags, backing };
-        let result = (|| {
-            if fixed {
-                let mut gather = Gather::new(self);
-                self.unmap_locked(&mut map, range.clone(), &mut gather, &mut removed)?;
-            }
-            map.link(range.clone(), vma)
-        })();
-        if let Err(errno) = result {
+        if let Err(errno) = map.link(range.clone(), vma) {
             if vma_flags.contains(VmaFlags::ACCOUNTED) {
-                uncommit(pages);
+                overcommit::take_back(pages);
             }
             return Err(errno);
         }
@@ -406,6 +374,12 @@ impl AddressSpace {
 }
 
 impl Map {
+    /// Promises `pages` more to this space; `ENOMEM`.
+    #[inline]
+    pub(super) fn promise(&self, pages: usize) -> Result<()> {
+        overcommit::promise(pages, || self.total)
+    }
+
     /// Pages mapped in `range`.
     fn pages_in(&self, range: Range<usize>) -> usize {
         self.vmas
@@ -419,7 +393,7 @@ impl Map {
 fn prepare(kind: &MapKind, flags: MmapFlags, len: usize) -> Result<Backing> {
     Ok(match kind {
         MapKind::Anonymous if flags.contains(MmapFlags::SHARED) => {
-            let source = Shmem::create(len)?;
+            let source = Shmem::create(len, is_unreserved(flags))?;
             Backing::Object(Object { source, file: None, first: 0, watcher: None, writing: None })
         }
         MapKind::Anonymous => Backing::Anonymous,
@@ -493,10 +467,12 @@ fn sharing(kind: &MapKind, len: usize, prot: Prot, flags: MmapFlags) -> Result<V
     Ok(if shared { VmaFlags::SHARED } else { VmaFlags::empty() })
 }
 
-fn is_accountable(flags: VmaFlags, backing: &Backing) -> bool {
-    let shared_memory = matches!(backing, Backing::Object(object) if object.file.is_none());
-    if flags.contains(VmaFlags::SHARED) {
-        return shared_memory;
-    }
-    flags.contains(VmaFlags::WRITE)
+/// Whether `MAP_NORESERVE` is given and heeded: not where all that is promised must be there.
+fn is_unreserved(flags: MmapFlags) -> bool {
+    flags.contains(MmapFlags::NORESERVE) && overcommit::mode() != overcommit::Mode::Never
+}
+
+/// Private writable memory: what is shared is promised with its object.
+fn is_accountable(flags: VmaFlags) -> bool {
+    flags.contains(VmaFlags::WRITE) && !flags.contains(VmaFlags::SHARED)
 }

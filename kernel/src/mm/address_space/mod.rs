@@ -14,6 +14,7 @@
 //! | `mappings` | who maps an object |
 //! | `fork` | the copy-on-write copy |
 //! | `populate` | pages brought in without an access to them |
+//! | `reap` | taking the memory of a dying process |
 //! | `remote` | access from elsewhere, futex keys |
 //! | `barrier` | `membarrier`, concurrency ids |
 //! | `show` | `/proc/<pid>/maps` and sizes |
@@ -38,6 +39,7 @@ mod map;
 mod mappings;
 mod pagemap;
 mod populate;
+mod reap;
 mod remap;
 mod remote;
 mod shmem;
@@ -53,14 +55,13 @@ pub(super) mod vma;
 pub use advise::Advice;
 pub use barrier::{Announced, BarrierKind, barrier_everywhere};
 pub use lock::LockMode;
-pub use map::Commitment;
 pub use mappings::{Copies, Mappings};
 pub use pagemap::{FrameNumbers, References};
 pub use remap::RemapFlags;
 pub use remote::current_space;
 pub use special::VDSO_SIZE;
 
-use super::{Frame, PAGE_SIZE, PageIndex, kernel_map, kernel_stack, stats::Counter};
+use super::{Frame, PAGE_SIZE, PageIndex, kernel_map, kernel_stack, overcommit, stats::Counter};
 use crate::{
     arch::{
         cpu::{self, CpuMask, MAX_CPUS},
@@ -68,7 +69,7 @@ use crate::{
     },
     sync::{Once, RwLock, RwLockReadGuard, SpinLock, class},
 };
-use abi::Result;
+use abi::{Errno, Result};
 use alloc::{
     boxed::Box,
     sync::{Arc, Weak},
@@ -194,6 +195,10 @@ pub trait PageSource: Send + Sync {
     fn name(&self) -> &'static str {
         "/dev/zero (deleted)"
     }
+    /// Gives pages up: they read as zeros afterwards (`MADV_REMOVE`). `EINVAL` for what cannot.
+    fn remove(&self, _pages: Range<u64>) -> Result<()> {
+        Err(Errno::EINVAL)
+    }
     /// Who maps the object, if it can give up pages that are mapped.
     fn mappings(&self) -> Option<&Mappings> {
         None
@@ -238,6 +243,8 @@ pub struct AddressSpace {
     no_huge: AtomicBool,
     /// What there is for [`lazy_free`] to do.
     lazy_free: AtomicU8,
+    /// Its memory was taken from a process that is being killed: what it touches now is its end.
+    reaped: AtomicBool,
     /// Itself, for objects to find it by.
     this: Once<Weak<AddressSpace>>,
 }
@@ -317,6 +324,7 @@ impl AddressSpace {
             concurrency_ids: AtomicU64::new(0),
             no_huge: AtomicBool::new(false),
             lazy_free: AtomicU8::new(lazy_free::NEVER),
+            reaped: AtomicBool::new(false),
             this: Once::new(),
         })
     }
@@ -497,7 +505,7 @@ impl Drop for AddressSpace {
         let map = self.map.get_mut();
         let committed: usize =
             map.vmas.iter().map(|entry| entry.value.committed(entry.start..entry.end)).sum();
-        Counter::Committed.add(-(committed as isize));
+        overcommit::take_back(committed);
         for entry in map.vmas.drain() {
             entry.value.has_gone();
             if let Backing::Object(object) = &entry.value.backing

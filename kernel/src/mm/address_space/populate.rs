@@ -69,44 +69,95 @@ impl AddressSpace {
                     .vmas
                     .get(addr)
                     .is_some_and(|entry| check_access(&entry.value, access).is_ok());
-                let part = if allowed { self.page_tables().part(addr) } else { None };
-                // What the CPU would set at a write; the caller writes past the tables.
-                let marks = |pte: Entry| access == Access::Write && !pte.has(WRITTEN);
-                let found = match part {
-                    Some(Part::Leaf(leaf)) => {
-                        let _guard = leaf.lock();
-                        let slot = paging::index(addr, 0);
-                        let pte = leaf.table().load(slot);
-                        page_of(pte, access).inspect(|_| {
-                            if marks(pte) {
-                                leaf.table().set_flags(slot, WRITTEN);
-                            }
-                        })
-                    }
-                    Some(Part::Huge(huge)) => page_of(huge.entry_of(addr), access).inspect(|_| {
-                        if marks(huge.entry()) {
-                            huge.set_flags(WRITTEN);
-                        }
-                    }),
-                    None => None,
-                };
-                if let Some(frame) = found {
+                if allowed && let Some(frame) = self.mapped_for(addr, access) {
                     return Ok(frame);
                 }
             }
             self.fault(addr, access)?;
         }
     }
+
+    /// The page behind `addr` for somebody who looks into the process from outside (`FOLL_FORCE`): what may be made readable counts as
+    /// readable, and private memory that may be made writable as writable. A page that is written is the space's own afterwards.
+    pub(super) fn page_forced(&self, addr: usize, access: Access) -> Result<Frame, Failure> {
+        loop {
+            let map = self.read_map();
+            let entry = map.vmas.get(addr).ok_or(Failure::Unmapped)?;
+            let flags = entry.value.flags;
+            if !allows_by_force(flags, access) {
+                return Err(Failure::Forbidden);
+            }
+            let found = if access == Access::Write && !flags.contains(VmaFlags::WRITE) {
+                let marks = WRITTEN.difference(PteFlags::WRITE);
+                self.mapped_frame(addr, marks, tables::is_sole_owner)
+            } else {
+                self.mapped_for(addr, access)
+            };
+            if let Some(frame) = found {
+                return Ok(frame);
+            }
+            self.bring_in(entry, addr & !(PAGE_SIZE - 1), access)?;
+        }
+    }
+
+    /// The page that is mapped at `addr` now, if its entry allows `access`; marked as the CPU would at a write, as the caller writes past the tables.
+    fn mapped_for(&self, addr: usize, access: Access) -> Option<Frame> {
+        if access == Access::Write {
+            self.mapped_frame(addr, WRITTEN, |pte| pte.has(PteFlags::WRITE))
+        } else {
+            self.mapped_frame(addr, PteFlags::empty(), |_| true)
+        }
+    }
+
+    /// The page that is mapped at `addr` now, if its entry is as wanted, which gets `marks`.
+    fn mapped_frame(
+        &self,
+        addr: usize,
+        marks: PteFlags,
+        is_wanted: impl Fn(Entry) -> bool,
+    ) -> Option<Frame> {
+        let page_of = |pte: Entry| {
+            if !tables::is_mapped(pte) || !is_wanted(pte) {
+                return None;
+            }
+            // SAFETY: the entry's reference, which the table's lock keeps where it is; a page of zeros is counted by its static and never freed.
+            let page = core::mem::ManuallyDrop::new(unsafe { Frame::from_counted(pte.addr()) });
+            Some((*page).clone())
+        };
+        match self.page_tables().part(addr)? {
+            Part::Leaf(leaf) => {
+                let _guard = leaf.lock();
+                let slot = paging::index(addr, 0);
+                let pte = leaf.table().load(slot);
+                let page = page_of(pte)?;
+                if !pte.has(marks) {
+                    leaf.table().set_flags(slot, marks);
+                }
+                Some(page)
+            }
+            Part::Huge(huge) => {
+                let page = page_of(huge.entry_of(addr))?;
+                if !huge.entry().has(marks) {
+                    huge.set_flags(marks);
+                }
+                Some(page)
+            }
+        }
+    }
 }
 
-/// The page that an entry maps, if it allows `access`. The lock of the entry's table is held.
-fn page_of(pte: Entry, access: Access) -> Option<Frame> {
-    if access == Access::Write && !pte.has(PteFlags::WRITE) || !tables::is_mapped(pte) {
-        return None;
+/// Whether `access` is a debugger's to have.
+fn allows_by_force(flags: VmaFlags, access: Access) -> bool {
+    if flags.contains(VmaFlags::FOREIGN) {
+        return false;
     }
-    // SAFETY: the entry's reference, which the table's lock keeps where it is; a page of zeros is counted by its static and never freed.
-    let page = core::mem::ManuallyDrop::new(unsafe { Frame::from_counted(pte.addr()) });
-    Some((*page).clone())
+    match access {
+        Access::Write => {
+            let private = flags.contains(VmaFlags::MAY_WRITE) && !flags.contains(VmaFlags::SHARED);
+            flags.contains(VmaFlags::WRITE) || private
+        }
+        _ => flags.intersects(VmaFlags::READ | VmaFlags::MAY_READ),
+    }
 }
 
 /// What `populate` brings a page in for.

@@ -4,7 +4,7 @@ use super::{
     AddressSpace, Map, MmapFlags, Removed,
     change::check_range,
     huge::Part,
-    map::{commit, page_align, uncommit},
+    map::page_align,
     max_map_count,
     tables::is_mapped,
     tlb::Gather,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     arch::paging::{self, Entry, PteFlags},
-    mm::{PAGE_SIZE, USER_END},
+    mm::{PAGE_SIZE, USER_END, overcommit},
 };
 use abi::{Errno, Result};
 use core::ops::Range;
@@ -92,7 +92,7 @@ impl AddressSpace {
                 && map.is_free(end..new_end)
             {
                 if vma_flags.contains(VmaFlags::ACCOUNTED) {
-                    commit(growth / PAGE_SIZE)?;
+                    map.promise(growth / PAGE_SIZE)?;
                 }
                 map.resize(start, start..new_end);
                 map.merge_at(new_end);
@@ -184,7 +184,10 @@ impl AddressSpace {
         }
         let pages = new.len() / PAGE_SIZE;
         if flags.contains(VmaFlags::ACCOUNTED) {
-            commit(pages)?;
+            // What only moves was promised before; both places count until the old one goes.
+            let moved = if keep_old { 0 } else { old.len() / PAGE_SIZE };
+            map.promise(pages - moved)?;
+            overcommit::count(moved as isize);
         }
         // The tables of the new place come first: after that nothing can fail half-way.
         let linked = self
@@ -216,7 +219,7 @@ impl AddressSpace {
             .and_then(|()| map.link(new.clone(), vma));
         if let Err(errno) = linked {
             if flags.contains(VmaFlags::ACCOUNTED) {
-                uncommit(pages);
+                overcommit::take_back(pages);
             }
             return Err(errno);
         }

@@ -51,6 +51,16 @@ impl AddressSpace {
         })
     }
 
+    /// The page behind `addr`, for a debugger to read (`/proc/<pid>/mem`); `EIO`.
+    pub fn page_to_read(&self, addr: usize) -> Result<Frame> {
+        self.page_forced(addr, Access::Read).map_err(|_| Errno::EIO)
+    }
+
+    /// The same to write: a copy of its own in a private mapping, even if the program must not write there.
+    pub fn page_to_write(&self, addr: usize) -> Result<Frame> {
+        self.page_forced(addr, Access::Write).map_err(|_| Errno::EIO)
+    }
+
     /// Calls `visit` with each page of a range, the offset and length within it; it returns how much it did. Stops where a page cannot be had.
     fn visit_pages(
         &self,

@@ -60,6 +60,11 @@ impl AddressSpace {
         self.read_map().brk_start
     }
 
+    /// Pages mapped, unless somebody changes that right now. For code that may hold the lock.
+    pub fn size_hint(&self) -> Option<usize> {
+        self.map.try_read().map(|map| map.total)
+    }
+
     /// Pages in memory, without a lock (the OOM killer's question).
     pub fn resident_hint(&self) -> usize {
         self.resident() + self.tables.count()

@@ -6,6 +6,7 @@ use crate::{
     fs::File,
     mm::{PAGE_SIZE, PageIndex},
 };
+use abi::Result;
 use alloc::sync::Arc;
 use core::ops::Range;
 
@@ -88,6 +89,18 @@ pub struct Object {
     /// Held by a shared mapping that is or may become writable, and by the parts and copies of it.
     pub writing: Option<Arc<dyn SharedWriting>>,
 }
+
+impl Object {
+    /// Makes a hole of its pages.
+    pub fn remove(&self, pages: Range<u64>) -> Result<()> {
+        let Some(file) = &self.file else { return self.source.remove(pages) };
+        let bytes = |pages| pages * PAGE_SIZE as u64;
+        file.ops().fallocate(file, HOLE, bytes(pages.start), bytes(pages.end - pages.start))
+    }
+}
+
+/// `FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE`.
+const HOLE: u32 = 1 | 2;
 
 /// One mapping.
 #[derive(Clone)]

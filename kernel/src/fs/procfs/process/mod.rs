@@ -1,7 +1,7 @@
 //! `/proc/<pid>` and `/proc/<pid>/task/<tid>`.
 //!
 //! - `stat`, `status`: the two summaries that ps and top read.
-//! - `memory`: what concerns the address space; `page_map`: its single pages.
+//! - `memory`: what concerns the address space; `mem`: its content; `page_map`: its single pages.
 //! - `files`: descriptors and links to files.
 //! - `map_files`: links to mapped files.
 //! - `attributes`: limits, oom, names and the like.
@@ -9,6 +9,7 @@
 mod attributes;
 mod files;
 mod map_files;
+mod mem;
 mod memory;
 mod page_map;
 mod stat;
@@ -145,6 +146,7 @@ const ENTRIES: &[Entry] = &[
     both("stat", 0o444, Text(stat::show)),
     both("statm", 0o444, Text(memory::statm)),
     both("maps", 0o444, Opened(memory::maps)),
+    both("mem", 0o600, Node(FileType::Regular, mem::file)),
     both("cwd", 0o777, Node(FileType::Symlink, files::cwd)),
     both("root", 0o777, Node(FileType::Symlink, files::root)),
     both("exe", 0o777, Node(FileType::Symlink, files::exe)),

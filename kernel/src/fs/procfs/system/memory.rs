@@ -6,6 +6,7 @@ use crate::{
         MemoryStats, PAGE_SIZE,
         huge::Event,
         node::{self, Events},
+        overcommit,
     },
 };
 use abi::Result;
@@ -20,6 +21,7 @@ pub const fn kibibytes(pages: usize) -> usize {
 /// `meminfo`. What does not exist here (swap, dirty pages, huge pages of files) is 0, as on a Linux without it.
 pub fn meminfo(out: &mut String) -> Result<()> {
     let now = MemoryStats::now();
+    let commit_limit = overcommit::limit();
     let file_cache = now.page_cache.saturating_sub(now.shmem);
     let rows = [
         ("MemTotal", now.total),
@@ -52,7 +54,7 @@ pub fn meminfo(out: &mut String) -> Result<()> {
         ("NFS_Unstable", 0),
         ("Bounce", 0),
         ("WritebackTmp", 0),
-        ("CommitLimit", now.total / 2),
+        ("CommitLimit", commit_limit),
         ("Committed_AS", now.committed),
     ];
     for (name, pages) in rows {

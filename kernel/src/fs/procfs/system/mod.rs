@@ -1,7 +1,6 @@
 //! The files at the top of `/proc` that are about the whole system.
 //!
 //! - `memory`: `meminfo`, `vmstat`, `buddyinfo`, `zoneinfo`, `swaps`.
-//! - `memory`: `meminfo`, `vmstat`, `buddyinfo`, `swaps`.
 //! - `slab`: `slabinfo`.
 //! - `cpu`: `cpuinfo`, `stat`, `schedstat`, `loadavg`, `uptime`, `interrupts`, `softirqs`.
 //! - `lock_stat`: statistics of locks.
