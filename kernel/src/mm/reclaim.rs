@@ -15,7 +15,7 @@ use abi::{Errno, Result};
 use alloc::sync::Arc;
 use arrayvec::ArrayVec;
 use core::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -102,17 +102,29 @@ pub fn files_may_grow() -> bool {
     enough() || make_room(&enough)
 }
 
+/// After an attempt to make room that came to nothing, the next is not made before.
+static NEXT_ATTEMPT: AtomicU64 = AtomicU64::new(0);
+/// So long after it.
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(100);
+
 #[cold]
 fn make_room(enough: &dyn Fn() -> bool) -> bool {
     if !may_sleep() {
         return true;
+    }
+    if time::monotonic().0 < NEXT_ATTEMPT.load(Ordering::Relaxed) {
+        return false;
     }
     shrink_caches(SHRINK_TARGET);
     if !enough() {
         // What was given up lately may only wait for its grace period.
         rcu::barrier();
     }
-    enough()
+    let made = enough();
+    if !made {
+        NEXT_ATTEMPT.store(time::monotonic().after(ATTEMPT_PAUSE).0, Ordering::Relaxed);
+    }
+    made
 }
 
 /// A frame for user space: `attempt` is tried until it succeeds, memory cannot be had (`ENOMEM`), or this task is to die.

@@ -10,6 +10,7 @@
 //! * [`results`], [`tap`]: what they report
 
 mod busybox;
+mod full;
 mod guest;
 mod host;
 mod results;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::full;
 use super::guest;
 use super::results::{Case, Verdict};
 use crate::error::Result;
@@ -165,6 +166,9 @@ pub fn run(kernel: Kernel, only: Option<&str>, base: &Options) -> Result<Vec<Cas
     }
     if wanted("two_nodes") {
         cases.extend(two_nodes(kernel, base)?);
+    }
+    if kernel == Kernel::Nos && wanted("memory_full_of_files") {
+        cases.push(full::run(base)?);
     }
     if kernel == Kernel::Nos && wanted("boots_in_a_row") {
         for _ in 0..BOOTS {

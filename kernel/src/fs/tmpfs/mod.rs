@@ -27,7 +27,7 @@ pub use file::{is_write_sealed, new_memfd, new_segment};
 pub use node::{Node, of as node_of};
 
 const TMPFS_MAGIC: u64 = 0x0102_1994;
-/// An instance looks at free memory once in so many pages.
+/// An instance looks at free memory once in so many pages and inodes.
 const LOOK_EVERY: u64 = 32;
 
 /// Limits and counts of an instance. Zero limits are none.
@@ -44,13 +44,9 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Counts `n` pages; `ENOSPC` over the limit, and when they would take what memory is left for all else.
+    /// Counts `n` pages; `ENOSPC` over the limit, and when they would take what memory is left for all else. The same of an inode.
     fn charge_pages(&self, n: u64) -> Result<()> {
-        let before = self.charge(&self.pages, &self.max_pages, n)?;
-        if before % LOOK_EVERY < n && !mm::files_may_grow() {
-            self.pages.fetch_sub(n, Ordering::Relaxed);
-            return Err(Errno::ENOSPC);
-        }
+        self.charge(&self.pages, &self.max_pages, n)?;
         mm::count_shmem(n as isize);
         Ok(())
     }
@@ -59,18 +55,23 @@ impl Shared {
         self.pages.fetch_sub(n, Ordering::Relaxed);
     }
     fn charge_inode(&self) -> Result<()> {
-        self.charge(&self.inodes, &self.max_inodes, 1).map(drop)
+        self.charge(&self.inodes, &self.max_inodes, 1)
     }
     fn uncharge_inode(&self) {
         self.inodes.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Before the limit is reported, what was removed gives back what it had. The count before.
-    fn charge(&self, count: &AtomicU64, max: &AtomicU64, n: u64) -> Result<u64> {
-        try_charge(count, max, n).or_else(|_| {
+    /// Before the limit is reported, what was removed gives back what it had.
+    fn charge(&self, count: &AtomicU64, max: &AtomicU64, n: u64) -> Result<()> {
+        let before = try_charge(count, max, n).or_else(|_| {
             self.settle();
             try_charge(count, max, n)
-        })
+        })?;
+        if before % LOOK_EVERY < n && !mm::files_may_grow() {
+            count.fetch_sub(n, Ordering::Relaxed);
+            return Err(Errno::ENOSPC);
+        }
+        Ok(())
     }
 
     /// Notes that a file lost its last name.
