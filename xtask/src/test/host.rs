@@ -1,6 +1,7 @@
 //! The stages that run on the host: format and lint, unit and property tests, loom.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::results::{Case, Verdict};
@@ -55,6 +56,33 @@ pub fn unit() -> Result<Vec<Case>> {
     command.args(["test", "--quiet", "--workspace", "--no-fail-fast"]);
     command.args(["--exclude", "kernel", "--exclude", "loader"]);
     libtest("host", &mut command)
+}
+
+/// The crates that hand out memory or keep track of it.
+const SANITIZED: [&str; 5] = ["buddy", "lists", "rcu-collections", "slab", "vma_tree"];
+
+/// The unit and property tests of [`SANITIZED`] under AddressSanitizer.
+pub fn sanitizer() -> Result<Vec<Case>> {
+    let mut ask = Command::new("rustc");
+    ask.args(["+nightly", "--print", "target-libdir"]);
+    let runtime = process::stdout_of(&mut ask).is_ok_and(|folder| {
+        let rustlib = Path::new(folder.trim()).join("librustc-nightly_rt.asan.a");
+        rustlib.exists()
+    });
+    if !runtime {
+        return Ok(vec![Case::new("sanitizer", Verdict::Skipped)]);
+    }
+    let mut command = Command::new("cargo");
+    command.current_dir(paths::root()).env("CARGO_TERM_COLOR", "never");
+    command.env("RUSTFLAGS", "-Zsanitizer=address");
+    command.args(["+nightly", "test", "--quiet", "--lib", "--no-fail-fast"]);
+    // With a target of its own, build scripts and macros go without.
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    command.args(["--target", &target, "--target-dir", "target/sanitizer"]);
+    for package in SANITIZED {
+        command.args(["--package", package]);
+    }
+    libtest("sanitizer", &mut command)
 }
 
 /// The loom models: the tests in modules named `loom` of the crates that depend on it.

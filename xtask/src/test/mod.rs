@@ -36,6 +36,8 @@ pub enum Stage {
     Host,
     /// Loom models of what is lock-free.
     Loom,
+    /// The allocators' tests under AddressSanitizer.
+    Sanitizer,
     /// The conformance cases.
     Guest,
     /// busybox's own suite.
@@ -141,6 +143,9 @@ fn host_stages(wanted: impl Fn(Stage) -> bool, report: &mut Report) -> Result<()
     }
     if wanted(Stage::Loom) {
         report.stage("loom models", host::loom()?);
+    }
+    if wanted(Stage::Sanitizer) {
+        report.stage("address sanitizer", host::sanitizer()?);
     }
     Ok(())
 }
