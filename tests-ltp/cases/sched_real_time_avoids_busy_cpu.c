@@ -18,10 +18,11 @@ static void tie(int first, int second)
 	OK(sched_setaffinity(0, sizeof set, &set));
 }
 
-static void make_urgent(int priority)
+/* 0: a common task. */
+static void set_priority(int priority)
 {
 	struct { int priority; } param = { priority };
-	OK(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &param));
+	OK(syscall(SYS_sched_setscheduler, 0, priority ? SCHED_FIFO : SCHED_OTHER, &param));
 }
 
 static pid_t hog(int cpu, int priority)
@@ -29,9 +30,8 @@ static pid_t hog(int cpu, int priority)
 	pid_t pid = (pid_t)OK(fork());
 	if (pid != 0)
 		return pid;
+	set_priority(priority);
 	tie(cpu, cpu);
-	if (priority)
-		make_urgent(priority);
 	int64_t end = test_now() + 800000;
 	while (!shared->stop && test_now() < end)
 		;
@@ -55,7 +55,7 @@ int main(void)
 	OK(pipe(ready));
 	pid_t sleeper = (pid_t)OK(fork());
 	if (sleeper == 0) {
-		make_urgent(40);
+		set_priority(40);
 		/* It sleeps on the first CPU and may run on both. */
 		tie(cpus[0], cpus[0]);
 		tie(cpus[0], cpus[1]);
@@ -66,7 +66,6 @@ int main(void)
 	}
 	CHECK_EQ(read(ready[0], &byte, 1), 1);
 	OK(usleep(20000));
-	make_urgent(60);
 	tie(cpus[1], cpus[1]);
 	pid_t common = hog(cpus[1], 0), urgent = hog(cpus[0], 50);
 	OK(usleep(50000));
