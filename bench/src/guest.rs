@@ -145,8 +145,10 @@ fn boot(
 /// Writes the overlay with the driver and the commands from `from` on.
 fn lay_out(work: &Path, commands: &[Command], from: usize) -> Result<()> {
     let folder = paths::created(work.join("overlay").join(FOLDER))?;
-    let to = folder.join("driver");
-    fs::copy(driver()?, &to).at(&to)?;
+    for (name, program) in programs()? {
+        let to = folder.join(name);
+        fs::copy(program, &to).at(&to)?;
+    }
     let list: String = commands
         .iter()
         .enumerate()
@@ -157,11 +159,15 @@ fn lay_out(work: &Path, commands: &[Command], from: usize) -> Result<()> {
     fs::write(&to, list).at(&to)
 }
 
-/// The driver, which is compiled if it is out of date.
-pub fn driver() -> Result<PathBuf> {
-    let to = paths::target()?.join("bench-driver");
-    rootfs::compile(&[paths::root().join("bench/guest/driver/driver.c")], &[], &to)?;
-    Ok(to)
+/// The driver, and what else a command may call beside it: their names and where they are, compiled if they are out of date.
+pub fn programs() -> Result<[(&'static str, PathBuf); 2]> {
+    let program = |name: &'static str| {
+        let source = paths::root().join(format!("bench/guest/{name}/{name}.c"));
+        let to = paths::target()?.join(format!("bench-{name}"));
+        rootfs::compile(&[source], &[], &to)?;
+        Ok((name, to))
+    };
+    Ok([program("driver")?, program("threads")?])
 }
 
 /// The end of the kernel's messages on one line, from the panic on if there was one.

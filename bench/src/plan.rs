@@ -73,8 +73,8 @@ pub fn measure(plan: &Plan) -> Result<Vec<Row>> {
         .collect();
     let steps = plan.steps(&chosen);
     let progress = progress(steps.iter().map(|step| plan.commands(step)).sum());
-    // Before machines run side by side, which would compile it at the same time.
-    guest::driver()?;
+    // Before machines run side by side, which would compile them at the same time.
+    guest::programs()?;
     // What else the host does makes no difference to counts: they take all its processors.
     let counts: Vec<(usize, System)> = (0..steps.len())
         .filter(|step| steps[*step].pass.figure == Figure::Instructions)

@@ -1,4 +1,4 @@
-//! What is measured: one file for every suite of programs that somebody else wrote.
+//! What is measured: one file for every suite, most of programs that somebody else wrote.
 //!
 //! A suite is a list of [`Case`]s: a command for the guest's shell, and the figures to read off what it
 //! prints. The programs are Debian's packages, unchanged; a suite knows how to call them and how to read them.
@@ -10,6 +10,7 @@ mod programs;
 mod rt_tests;
 mod stress_ng;
 mod sysbench;
+mod threads;
 mod virtio;
 
 use std::time::Duration;
@@ -82,6 +83,7 @@ pub fn all() -> Vec<Suite> {
         rt_tests::suite(),
         stress_ng::suite(),
         sysbench::suite(),
+        threads::suite(),
         fio::suite(),
         network::iperf3(),
         network::netperf(),
@@ -203,8 +205,8 @@ mod tests {
     use super::*;
     use xtask::fairness;
 
-    /// Suites that are not called by a benchmark's name: everyday programs, and what goes through devices.
-    const NO_BENCHMARKS: [&str; 2] = ["programs", "virtio"];
+    /// Suites that are not called by a benchmark's name: everyday programs, what goes through devices, and a program of our own.
+    const NO_BENCHMARKS: [&str; 3] = ["programs", "threads", "virtio"];
 
     fn ran(output: &str, end: End) -> Done {
         Ok(Ran { output: output.into(), end, elapsed: Duration::from_nanos(2500) })

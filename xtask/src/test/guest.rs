@@ -1,7 +1,7 @@
 //! The conformance cases under `tests-ltp/cases`: compiled here, run in the guest by its runner.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::results::{Case, Verdict};
@@ -70,16 +70,17 @@ fn cases_folder() -> PathBuf {
 }
 
 fn case_names() -> Result<Vec<String>> {
-    let folder = cases_folder();
-    let mut names = Vec::new();
-    for entry in fs::read_dir(&folder).at(&folder)? {
-        let path = entry.at(&folder)?.path();
-        if path.extension().is_some_and(|extension| extension == "c") {
-            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
-        }
-    }
+    let sources = files(&cases_folder())?.into_iter();
+    let sources = sources.filter(|path| path.extension().is_some_and(|extension| extension == "c"));
+    let mut names: Vec<String> = sources
+        .filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
+        .collect();
     names.sort();
     Ok(names)
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    fs::read_dir(folder).at(folder)?.map(|entry| Ok(entry.at(folder)?.path())).collect()
 }
 
 /// Compiles the runner and the cases into a folder to lay over the root file system; the cases that
@@ -90,7 +91,8 @@ fn compile(names: &[String]) -> Result<(PathBuf, Vec<Case>)> {
     let overlay = paths::target()?.join("cases-overlay");
     paths::remove(&overlay)?;
     let folder = paths::created(overlay.join("run/nos/cases"))?;
-    let header = root.join("include/nos_test.h");
+    // A change of one that several share makes all anew: nobody says which they are.
+    let headers = files(&root.join("include"))?;
     let _progress = progress::spinner("compiling the guest cases");
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let share = names.len().div_ceil(workers).max(1);
@@ -99,7 +101,7 @@ fn compile(names: &[String]) -> Result<(PathBuf, Vec<Case>)> {
         for name in share {
             let source = cases_folder().join(format!("{name}.c"));
             let program = built.join(name);
-            match rootfs::compile(&[source], std::slice::from_ref(&header), &program) {
+            match rootfs::compile(&[source], &headers, &program) {
                 Ok(()) => fs::copy(&program, folder.join(name)).at(&program).map(drop)?,
                 Err(Error::Failed { detail: output, .. }) => {
                     let verdict = Verdict::Failed("does not compile".into());
