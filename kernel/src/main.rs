@@ -52,13 +52,16 @@ fn start() -> ! {
     sched::idle_loop()
 }
 
-/// The first thread: the other CPUs, then the first process.
+/// The first thread: what is fastest here, the other CPUs, then the first process.
 fn start_rest() {
+    mm::choose_copy_routines();
+    arch::choose_user_copy_routine();
     arch::smp::start_others(params::get().max_cpus.unwrap_or(usize::MAX));
     pr_info!("smp: {} CPUs", arch::cpu::online_count());
     for cpu in 0..arch::cpu::online_count() {
         sync::rcu::start_thread(cpu).expect("no memory for the first threads");
     }
+    mm::reclaim_task::start().expect("no memory for the first threads");
     init::run();
 }
 

@@ -68,8 +68,12 @@ static void *work(void *argument)
 		if (over)
 			return NULL;
 		seen = now;
-		if (me >= wanted)
+		if (me >= wanted) {
+			/* A CPU that idles might do something for the other. */
+			while (__atomic_load_n(&ended, __ATOMIC_ACQUIRE) < wanted && __atomic_load_n(&current_round, __ATOMIC_ACQUIRE) == now)
+				;
 			continue;
+		}
 		__atomic_add_fetch(&arrived, 1, __ATOMIC_ACQ_REL);
 		while (__atomic_load_n(&arrived, __ATOMIC_ACQUIRE) < wanted)
 			;

@@ -1,10 +1,11 @@
 /*
  * What the threads of one process do at once that share nothing but the process.
  *
- *   threads WHAT COUNT   COUNT threads (0: one for each CPU), each tied to a CPU, do WHAT for a quarter of a second;
- *                        prints `rate N`: how often all of them did it in a second
+ *   threads WHAT COUNT   COUNT threads (0: one for each CPU), each tied to a CPU, do WHAT for a quarter of a second, while the other CPUs do
+ *                        nothing but count; prints `rate N`: how often all of them did it in a second
  *
- * The rates of one thread and of two, on a machine with two CPUs, say how much of a system call or a page fault is in the other's way.
+ * The rates of one thread and of two, on a machine with two CPUs, say how much of a system call or a page fault is in the other's way. No CPU
+ * idles: it might zero pages for the others, say.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,7 +39,7 @@ struct own {
 
 static struct own owns[MOST_THREADS];
 static void (*what)(struct own *);
-static int arrived, count;
+static int arrived, ended, count;
 
 static long long now(void)
 {
@@ -116,6 +117,19 @@ static void *work(void *argument)
 		end = now();
 	} while (end - begin < LENGTH);
 	own->rate = times * 1e9 / (end - begin);
+	__atomic_add_fetch(&ended, 1, __ATOMIC_ACQ_REL);
+	return NULL;
+}
+
+static void *keep_busy(void *argument)
+{
+	cpu_set_t cpu;
+	CPU_ZERO(&cpu);
+	CPU_SET((int)(long)argument, &cpu);
+	if (sched_setaffinity(0, sizeof cpu, &cpu) != 0)
+		fail("sched_setaffinity");
+	while (__atomic_load_n(&ended, __ATOMIC_ACQUIRE) < count)
+		;
 	return NULL;
 }
 
@@ -146,15 +160,18 @@ int main(int words, char **word)
 		fprintf(stderr, "usage: threads getppid|futex|pipe|pread|fault COUNT\n");
 		return 2;
 	}
-	count = atoi(word[2]) > 0 ? atoi(word[2]) : (int)sysconf(_SC_NPROCESSORS_ONLN);
-	if (count > MOST_THREADS)
-		count = MOST_THREADS;
+	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	if (cpus > MOST_THREADS)
+		cpus = MOST_THREADS;
+	count = atoi(word[2]);
+	if (count < 1 || count > cpus)
+		count = cpus;
 	for (int i = 0; i < count; i++)
 		prepare(&owns[i]);
-	for (int i = 0; i < count; i++)
-		if (pthread_create(&threads[i], NULL, work, (void *)(long)i) != 0)
+	for (int i = 0; i < cpus; i++)
+		if (pthread_create(&threads[i], NULL, i < count ? work : keep_busy, (void *)(long)i) != 0)
 			fail("pthread_create");
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < cpus; i++) {
 		pthread_join(threads[i], NULL);
 		sum += owns[i].rate;
 	}

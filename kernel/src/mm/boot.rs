@@ -77,7 +77,6 @@ pub unsafe fn init_early(
         }
     }
     kernel_map::protect_image(image).expect("no memory for page tables");
-    choose_copy_routines();
     overcommit::init();
 }
 
@@ -93,7 +92,8 @@ fn each_node(range: Range<usize>, f: impl Fn(Range<u32>, usize)) {
     }
 }
 
-fn choose_copy_routines() {
+/// Tries the ways to copy and to zero pages. Not earlier than the first thread: before, an emulator may do everything slowly, and some of it more so.
+pub fn choose_copy_routines() {
     let take = || node::alloc_page(node::Purpose::Kernel);
     if let (Some(a), Some(b)) = (take(), take()) {
         let pointer = |frame| PhysAddr::of_frame(frame).to_virt().as_mut_ptr::<u8>();

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `page` | what is known of each frame |
 //! | `node` | free memory: buddy allocators, per-CPU lists |
-//! | `reclaim`, `oom` | what is done when it runs short |
+//! | `reclaim`, `reclaim_task`, `oom` | what is done when it runs short, and before |
 //! | `huge` | huge pages: their settings, their blocks |
 //! | `overcommit` | what was promised, and whether more may be |
 //! | `frame`, `heap`, `kernel_stack` | counted frames, the kernel's heap, its stacks |
@@ -28,6 +28,7 @@ pub mod oom;
 pub mod overcommit;
 mod page;
 mod reclaim;
+pub mod reclaim_task;
 mod stats;
 pub mod try_alloc;
 pub mod types;
@@ -40,7 +41,7 @@ pub use address_space::{
     SharedWriting, VDSO_SIZE, activate_kernel, barrier_everywhere, current_space, max_map_count,
     set_max_map_count,
 };
-pub use boot::{RegionUse, init_early, map_early};
+pub use boot::{RegionUse, choose_copy_routines, init_early, map_early};
 pub use frame::Frame;
 pub use kernel_map::{is_mapped, map_device, root as kernel_root};
 pub use kernel_stack::{KernelStack, STACK_SIZE as KERNEL_STACK_SIZE};

@@ -74,6 +74,11 @@ fn shrink_caches(target: usize) -> Option<usize> {
     Some(freed)
 }
 
+/// Lets caches give some pages back, in the background; how many came. `None` when somebody else is at it.
+pub(super) fn shrink_some() -> Option<usize> {
+    shrink_caches(SHRINK_TARGET)
+}
+
 /// Has the CPUs and the stock of zeroed pages give back what they keep, so that blocks can merge. May sleep.
 pub(super) fn give_back_lists() {
     on_every_cpu(&node::drain_here);

@@ -5,6 +5,7 @@
 use super::{balance, cpu_queue::QUEUES, idle, load, params::Policy, task::bump};
 use crate::{
     arch::{clock, cpu, irq},
+    mm,
     sync::{PerCpu, current, per_cpu, rcu},
     time::{self, Instant},
 };
@@ -56,6 +57,7 @@ pub fn tick(now: Instant, from_user: bool) -> bool {
         }
     }
     drop(queue);
+    mm::reclaim_task::look();
     balance::share(cpu, now.0);
     let count = COUNT.on(cpu).load(Relaxed).wrapping_add(1);
     COUNT.on(cpu).store(count, Relaxed);

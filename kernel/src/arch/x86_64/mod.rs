@@ -68,6 +68,11 @@ fn regions() -> impl Iterator<Item = (Range<usize>, RegionUse)> + Clone {
     })
 }
 
+/// Tries the ways to copy to and from user memory, on one CPU.
+pub fn choose_user_copy_routine() {
+    uaccess::calibrate();
+}
+
 /// Interrupt controllers and clocks, on the first CPU; needs the ACPI tables.
 pub fn init_interrupts() {
     ioapic::mask_legacy();

@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::{boot, clock, cpu, features, fpu, gdt, interrupt, paging, uaccess};
+use super::{boot, clock, cpu, features, fpu, gdt, interrupt, paging};
 
 const BOOT_STACK_SIZE: usize = 64 * 1024;
 
@@ -51,9 +51,7 @@ fn set_up_cpu(index: usize) {
     interrupt::init();
     features::init(first);
     fpu::init(first);
-    if first {
-        uaccess::calibrate();
-    } else {
+    if !first {
         // SAFETY: the kernel's tables map the kernel and live for ever.
         unsafe { paging::load_root(crate::mm::kernel_root()) };
         paging::flush_global();

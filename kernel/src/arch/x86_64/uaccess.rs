@@ -13,10 +13,12 @@ use core::{
 };
 
 use super::{
+    copy,
     extable::{exception_entries, exception_entry},
-    features, io,
+    features,
 };
 use crate::mm::USER_END;
+use arrayvec::ArrayVec;
 
 /// A way to copy: to, from and length; how many bytes it could not copy.
 type Copy = unsafe extern "C" fn(*mut u8, *const u8, usize) -> usize;
@@ -34,20 +36,17 @@ const LARGE: usize = 256;
 pub(super) fn calibrate() {
     let source = [0u8; 2048];
     let mut target = [0u8; 2048];
-    let mut time = |copy: &Copy| {
-        let mut best = u64::MAX;
-        for _ in 0..4 {
-            let start = io::rdtsc();
+    let eligible = if features::erms() { &WAYS[..] } else { &WAYS[..2] };
+    let mut times = ArrayVec::<u64, { WAYS.len() }>::new();
+    for way in eligible {
+        times.push(copy::least_time(|| {
             // SAFETY: both buffers are 2048 bytes, and on the kernel's side of the address space,
             // which SMAP does not guard.
-            unsafe { copy(target.as_mut_ptr(), source.as_ptr(), source.len()) };
-            best = best.min(io::rdtsc() - start);
-        }
-        best
-    };
-    let eligible = if features::erms() { &WAYS[..] } else { &WAYS[..2] };
-    let fastest = (0..eligible.len()).min_by_key(|&way| time(&eligible[way]));
-    LARGE_COPY.store(fastest.unwrap_or(0), Ordering::Relaxed);
+            unsafe { way(target.as_mut_ptr(), source.as_ptr(), source.len()) };
+        }));
+    }
+    LARGE_COPY.store(copy::fastest(&times), Ordering::Relaxed);
+    crate::pr_info!("2 KiB by words, `rep` of words, `rep` of bytes: copied in {times:?} ticks");
 }
 
 /// Whether `len` bytes at `addr` are all in the user half. Copies test nothing else.

@@ -150,7 +150,7 @@ pub(super) fn add_memory(frames: Range<u32>, node: usize) {
     NODES[node].with_buddy(|buddy| buddy.add_range(frames.start, frames.end));
     NODES[node].total.fetch_add(pages, Ordering::Relaxed);
     let total = TOTAL.fetch_add(pages, Ordering::Relaxed) + pages;
-    // As Linux: 4 * sqrt(KiB) KiB, here twice that, as there is no reclaim in the background that would keep it filled.
+    // As Linux: 4 * sqrt(KiB) KiB, here twice that, as most of what there is to reclaim is had in the midst of an allocation.
     let reserve = 2 * (total * 4 * 16).isqrt() / 4;
     // Not a clamp: the first range added may be tiny.
     let reserve = reserve.max(32).min(total / 8);
@@ -189,9 +189,24 @@ pub fn reserve() -> usize {
     RESERVE.load(Ordering::Relaxed)
 }
 
+/// Free pages below which the reclaim task is called, where so many are the reserve; as on Linux a quarter more.
+pub fn low_watermark(reserve: usize) -> usize {
+    reserve + reserve / 4
+}
+
+/// Free pages at which it stops; as on Linux half as many again.
+pub fn high_watermark(reserve: usize) -> usize {
+    reserve + reserve / 2
+}
+
+/// Free pages that are on no CPU's list.
+pub(super) fn free_in_nodes() -> usize {
+    (0..topology().node_count()).map(free_on_node).sum()
+}
+
 /// Free pages now: in the nodes and on the CPUs' lists.
 pub fn free_pages() -> usize {
-    (0..topology().node_count()).map(free_on_node).sum::<usize>() + lists::free_on_cpus(None)
+    free_in_nodes() + lists::free_on_cpus(None)
 }
 
 /// Free pages of a node that are on no CPU's list.

@@ -112,8 +112,7 @@ pub fn vmstat(out: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// `zoneinfo`: what there is of each node's memory, which is one zone. There is one watermark, below which user space gets nothing, so
-/// the three are the same.
+/// `zoneinfo`: what there is of each node's memory, which is one zone. Below the least of the watermarks user space gets nothing.
 pub fn zoneinfo(out: &mut String) -> Result<()> {
     for node in node::with_memory() {
         let now = node::stats(node);
@@ -129,8 +128,8 @@ pub fn zoneinfo(out: &mut String) -> Result<()> {
         for (name, pages) in [
             ("boost", 0),
             ("min", now.reserve),
-            ("low", now.reserve),
-            ("high", now.reserve),
+            ("low", node::low_watermark(now.reserve)),
+            ("high", node::high_watermark(now.reserve)),
             ("spanned", end.saturating_sub(first) as usize),
             ("present", now.present),
             ("managed", now.total),
