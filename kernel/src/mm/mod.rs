@@ -54,5 +54,7 @@ pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};
 /// A small piece of work that makes later requests cheaper, for a CPU that has nothing else to do; whether there may be more. The scheduler's
 /// idle loop calls it, with interrupts on, until it says no or there is work.
 pub fn idle_work() -> bool {
+    // A CPU that idles has no tick to look.
+    reclaim_task::look();
     kernel_stack::trim() || node::prezero()
 }

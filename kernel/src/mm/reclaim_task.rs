@@ -1,7 +1,7 @@
 //! The reclaim task (`kswapd0`): lets caches shrink in the background, before somebody finds no memory above the reserve and has to do it in the midst of
 //! a page fault.
 //!
-//! It is called when a CPU's tick sees less free memory than the *low* watermark, and works until there is more than the *high* one or nothing more comes. It
+//! It is called when a CPU's tick, or one that goes idle, sees less free memory than the *low* watermark, and works until there is more than the *high* one or nothing more comes. It
 //! never kills anybody. An allocation cannot call it itself: it may hold any lock that comes before the allocator's.
 
 use super::{node, reclaim};
@@ -27,7 +27,7 @@ fn enough() -> bool {
     node::free_in_nodes() >= node::high_watermark(node::reserve())
 }
 
-/// A tick's look at free memory. What the CPUs have on their lists does not count.
+/// A look at free memory, from the tick and from CPUs that go idle. What the CPUs have on their lists does not count.
 pub fn look() {
     if node::free_in_nodes() < node::low_watermark(node::reserve())
         && !CALLED.load(Ordering::Relaxed)
