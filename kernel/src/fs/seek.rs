@@ -14,6 +14,14 @@ pub const SEEK_DATA: u32 = 3;
 /// To the next hole.
 pub const SEEK_HOLE: u32 = 4;
 
+/// For what has no end to seek from: `EINVAL`.
+pub fn without_end(file: &File, offset: i64, whence: u32) -> Result<u64> {
+    match whence {
+        SEEK_SET | SEEK_CUR => by_size(file, offset, whence),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
 /// Moves the position and tells it; `EINVAL` before the start or for an unknown `whence`, `EOVERFLOW` past what an offset holds.
 pub fn by_size(file: &File, offset: i64, whence: u32) -> Result<u64> {
     let base = match whence {

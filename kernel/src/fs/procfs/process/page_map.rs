@@ -68,12 +68,8 @@ impl FileOps for PageMap {
     fn seekable(&self) -> bool {
         true
     }
-    /// There is no end to seek from.
     fn seek(&self, file: &File, offset: i64, whence: u32) -> Result<u64> {
-        match whence {
-            seek::SEEK_SET | seek::SEEK_CUR => seek::by_size(file, offset, whence),
-            _ => Err(Errno::EINVAL),
-        }
+        seek::without_end(file, offset, whence)
     }
     fn as_any(&self) -> &dyn core::any::Any {
         self
