@@ -7,6 +7,8 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+use core::ops::Range;
+
 /// The largest block is 2^`MAX_ORDER` frames (4 MiB of 4 KiB frames).
 pub const MAX_ORDER: u8 = 10;
 /// How many orders there are.
@@ -65,6 +67,18 @@ impl<T: FrameTable> Buddy<T> {
         }
         self.free_frames -= 1 << order;
         Some(frame)
+    }
+
+    /// Takes up to `count` frames and hands them out in runs: those that as many calls of [`Buddy::alloc`] with order 0 would give,
+    /// the smallest blocks first, but each block in one step.
+    pub fn alloc_frames(&mut self, mut count: u32, mut take: impl FnMut(Range<u32>)) {
+        while count > 0 {
+            let Some(smallest) = self.heads.iter().position(|&head| head != NONE) else { return };
+            let order = count.ilog2().min(smallest as u32);
+            let Some(frame) = self.alloc(order as u8) else { return };
+            take(frame..frame + (1 << order));
+            count -= 1 << order;
+        }
     }
 
     /// Gives a block back. The caller owns it: `frame` came from [`Buddy::alloc`] with this order, or the block is part
@@ -237,6 +251,38 @@ mod tests {
                 buddy.free(frame, order);
             }
             prop_assert_eq!(buddy.free_blocks(), at_start);
+        }
+    }
+
+    proptest! {
+        /// Frames taken many at a time are those that one after the other would be, and leave the same blocks free.
+        #[test]
+        fn many_frames_are_those_that_single_allocations_give(
+            holes in prop::collection::vec((0u32..2000, 1u32..40), 0..60),
+            counts in prop::collection::vec(1u32..100, 1..60),
+        ) {
+            let memory = || {
+                let mut free = vec![true; 2000];
+                for &(start, len) in &holes {
+                    free[start as usize..2000.min(start + len) as usize].fill(false);
+                }
+                let mut buddy = Buddy::new(Table::new(2000));
+                for frame in (0..2000).filter(|&frame| free[frame as usize]) {
+                    buddy.free(frame, 0);
+                }
+                buddy
+            };
+            let (mut many, mut single) = (memory(), memory());
+            for count in counts {
+                let mut taken = Vec::new();
+                many.alloc_frames(count, |run| taken.extend(run));
+                let mut expected: Vec<_> = (0..count).map_while(|_| single.alloc(0)).collect();
+                taken.sort_unstable();
+                expected.sort_unstable();
+                prop_assert_eq!(taken, expected);
+                prop_assert_eq!(many.free_blocks(), single.free_blocks());
+                prop_assert_eq!(many.free_frames(), single.free_frames());
+            }
         }
     }
 

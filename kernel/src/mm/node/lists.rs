@@ -317,10 +317,8 @@ fn refill(purpose: Purpose) -> Option<u32> {
         node.with_buddy(|buddy| {
             node.count_batch();
             // The lists are anybody's: what is in the reserve never gets there, and the kernel takes one page at a time.
-            while !batch.is_full() && node.allowed(buddy.free_frames(), 1, Purpose::User) {
-                let Some(frame) = buddy.alloc(0) else { break };
-                batch.push(frame);
-            }
+            let count = node.spare(buddy.free_frames()).min(BATCH);
+            buddy.alloc_frames(count as u32, |run| batch.extend(run));
         });
         if !batch.is_empty() {
             if step != 0 {
@@ -339,25 +337,25 @@ fn refill(purpose: Purpose) -> Option<u32> {
             return Some(spare);
         }
     }
-    let Some(first) = batch.pop() else {
+    let Some((&first, rest)) = batch.split_first() else {
         let spare = with_lists(|lists| lists.take(&lists.foreign)).flatten();
         return spare.or_else(|| super::alloc_block(0, purpose));
     };
+    let mut left = rest.len();
     let kept = with_lists(|lists| {
         // As if it had been on the list.
         lists.count();
-        while let Some(frame) = batch.pop() {
-            if !lists.pages.push_below(LIST_SIZE, frame) {
-                batch.push(frame);
-                break;
-            }
+        // From the end, so that what comes next lies next: pages that are used in a row go back in a row.
+        while left > 0 && lists.pages.push_below(LIST_SIZE, rest[left - 1]) {
+            left -= 1;
         }
     });
     if kept.is_none() {
         events::count(home, first);
     }
     // What is left when an interrupt found the lists in use, or filled them.
-    free_blocks_of_any_node(0, || batch.pop());
+    let mut unplaced = rest[..left].iter().copied();
+    free_blocks_of_any_node(0, || unplaced.next());
     Some(first)
 }
 

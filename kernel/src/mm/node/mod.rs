@@ -116,7 +116,11 @@ impl Node {
     }
     /// Whether an allocation of `pages` for `purpose` leaves the reserve alone, or may go into it, when so many are free.
     fn allowed(&self, free: usize, pages: usize, purpose: Purpose) -> bool {
-        purpose == Purpose::Kernel || free >= self.reserve.load(Ordering::Relaxed) + pages
+        purpose == Purpose::Kernel || self.spare(free) >= pages
+    }
+    /// How many pages there are above the reserve when so many are free.
+    fn spare(&self, free: usize) -> usize {
+        free.saturating_sub(self.reserve.load(Ordering::Relaxed))
     }
     fn alloc_block(&self, order: u8, purpose: Purpose) -> Option<u32> {
         self.with_buddy(|buddy| {
@@ -289,17 +293,30 @@ pub(super) fn free_range(start: u32, end: u32) {
 fn free_blocks_of_any_node(order: u8, mut next: impl FnMut() -> Option<u32>) {
     let only = topology().node_count() == 1;
     let node_of = |frame| if only { 0 } else { page(frame).node() };
-    let mut frame = next();
+    let size = 1 << order;
+    let mut block = next();
     // The lock is taken once for those in a row that are on one node: all of them, mostly.
-    while let Some(first) = frame {
+    while let Some(first) = block {
         let node = node_of(first);
         NODES[node].with_buddy(|buddy| {
             NODES[node].count_batch();
-            while let Some(block) = frame
-                && node_of(block) == node
+            while let Some(start) = block
+                && node_of(start) == node
             {
-                buddy.free(block, order);
-                frame = next();
+                // What was used in a row comes back in a row, up or down: that is merged before it gets to the buddy.
+                let mut run = start..start + size;
+                block = loop {
+                    match next() {
+                        Some(above) if above == run.end && node_of(above) == node => {
+                            run.end += size;
+                        }
+                        Some(below) if below + size == run.start && node_of(below) == node => {
+                            run.start = below;
+                        }
+                        other => break other,
+                    }
+                };
+                buddy.add_range(run.start, run.end);
             }
         });
     }
