@@ -136,6 +136,8 @@ pub trait FileOps: Send + Sync {
     fn show_info(&self, out: &mut String) -> fmt::Result {
         Ok(())
     }
+    /// The open file exists: what `release` will undo.
+    fn opened(&self, file: &File) {}
     /// The last reference is gone.
     fn release(&self, file: &File) {}
     /// For downcasts by the subsystem that made it (epoll, sockets, terminals, pipes).
@@ -201,7 +203,7 @@ impl File {
         ops: Arc<dyn FileOps>,
         claim: Claim,
     ) -> Result<Arc<File>> {
-        Ok(Arc::new(File {
+        let file = Arc::new(File {
             path,
             ops,
             flags: AtomicU32::new((flags - OPEN_ONLY).bits()),
@@ -210,7 +212,9 @@ impl File {
             claim,
             owner: SpinLock::new(&class::TABLE, Owner::default()),
             locked: AtomicBool::new(false),
-        }))
+        });
+        file.ops.opened(&file);
+        Ok(file)
     }
 
     /// The same for a regular file opened for writing: `ETXTBSY` while a program runs from it.

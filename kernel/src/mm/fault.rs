@@ -89,7 +89,8 @@ const SEGV_MAPERR: i32 = 1;
 const SEGV_ACCERR: i32 = 2;
 const BUS_ADRERR: i32 = 2;
 
-/// Pages mapped around a fault, at most: an aligned window.
+/// Pages mapped around a fault: an aligned window. Where so many and more before it are mapped, somebody goes through the object in order, and as many are mapped
+/// at once as there are before, up to a whole table.
 const AROUND: usize = 16;
 
 /// Handles a fault of user mode at `addr` (CR2) if it is simple; whether it was, and the access can be tried again. Called with interrupts off, as the fault
@@ -263,7 +264,9 @@ impl AddressSpace {
             }
             return Ok(());
         }
-        if !write && self.map_around(leaf, entry, object, addr) {
+        // Writes are often far between: more than one page only if somebody seems to go through them.
+        let around = !write || is_writable_at_once(vma, object) && is_mapped_before(leaf, addr, 1);
+        if around && self.map_around(leaf, entry, object, addr) {
             return Ok(());
         }
         let frame = object.source.page(index, write).map_err(source_failure)?;
@@ -283,8 +286,10 @@ impl AddressSpace {
         addr: usize,
     ) -> bool {
         let window = addr & !(AROUND * PAGE_SIZE - 1);
+        let in_order = !entry.value.flags.contains(VmaFlags::RANDOM);
+        let count = if in_order { AROUND.max(mapped_before(leaf, window)) } else { AROUND };
         let start = window.max(entry.start).max(leaf.base);
-        let end = (window + AROUND * PAGE_SIZE).min(entry.end).min(leaf.base + paging::span(1));
+        let end = (window + count * PAGE_SIZE).min(entry.end).min(leaf.base + paging::span(1));
         let first = entry.value.page_index(entry.start, start);
         let last = PageIndex(first.0 + ((end - start) / PAGE_SIZE) as u64);
         let flags = shared_page(&entry.value, object, false);
@@ -382,6 +387,21 @@ impl AddressSpace {
     }
 }
 
+/// About how many pages right before `window` are mapped, by its leaf table: a look at some of them.
+fn mapped_before(leaf: Leaf<'_>, window: usize) -> usize {
+    if !is_mapped_before(leaf, window, 1) {
+        return 0;
+    }
+    let steps = (AROUND.ilog2()..).map(|bits| 1 << bits);
+    steps.take_while(|&distance| is_mapped_before(leaf, window, distance)).last().unwrap_or(0)
+}
+
+/// Whether the page that is `distance` pages before `addr` is in the same leaf table, and mapped.
+fn is_mapped_before(leaf: Leaf<'_>, addr: usize, distance: usize) -> bool {
+    let before = addr.saturating_sub(leaf.base) / PAGE_SIZE;
+    distance <= before && tables::is_mapped(leaf.table().load(before - distance))
+}
+
 /// Whether the mapping allows it; `Forbidden`.
 pub(super) fn check_access(vma: &Vma, access: Access) -> Result<(), Failure> {
     if allows(vma.flags, access) { Ok(()) } else { Err(Failure::Forbidden) }
@@ -431,7 +451,7 @@ pub(super) fn own_page(flags: VmaFlags) -> PteFlags {
 }
 
 /// The same of a page that perhaps only a debugger may write: the program cannot, unless its mapping says so.
-fn private_page(flags: VmaFlags) -> PteFlags {
+pub(super) fn private_page(flags: VmaFlags) -> PteFlags {
     let own = own_page(flags);
     if flags.contains(VmaFlags::WRITE) { own } else { own.difference(PteFlags::WRITE) }
 }
@@ -442,10 +462,14 @@ fn shared_page(vma: &Vma, object: &Object, write: bool) -> PteFlags {
     if write {
         return base | WRITTEN;
     }
-    let writable = !vma.is_private()
+    if is_writable_at_once(vma, object) { base | PteFlags::WRITE } else { base }
+}
+
+/// Whether an object's pages are mapped writable before anybody writes to them: nobody need know.
+fn is_writable_at_once(vma: &Vma, object: &Object) -> bool {
+    !vma.is_private()
         && vma.flags.contains(VmaFlags::WRITE | VmaFlags::SOFT_DIRTY)
-        && !object.source.wants_write_notice();
-    if writable { base | PteFlags::WRITE } else { base }
+        && !object.source.wants_write_notice()
 }
 
 /// Fills an empty entry; whether it was empty.

@@ -10,6 +10,7 @@
 //! | `frame`, `heap`, `kernel_stack` | counted frames, the kernel's heap, its stacks |
 //! | `kernel_map`, `boot` | the kernel's half of every address space, and how it all starts |
 //! | `address_space`, `fault` | the user's half |
+//! | `page_cache` | the pages of files and shared memory |
 //! | `user` | copies to and from it |
 //! | `vdso` | the pages of the vDSO |
 //!
@@ -27,6 +28,7 @@ pub mod node;
 pub mod oom;
 pub mod overcommit;
 mod page;
+pub mod page_cache;
 mod reclaim;
 pub mod reclaim_task;
 mod stats;

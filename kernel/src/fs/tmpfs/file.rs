@@ -12,17 +12,17 @@ use crate::{
     mm::{
         self, Commitment, Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageSource, SharedWriting,
         overcommit,
+        page_cache::{self, PageCache},
     },
     process::{Gid, Uid},
-    sync::{KernelRcu, Lazy, Once},
+    sync::{Lazy, Once},
 };
 use abi::{Errno, Result};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 use core::{
     ops::Range,
     sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
 };
-use rcu_collections::PageTree;
 
 const PAGE: u64 = PAGE_SIZE as u64;
 /// The largest size of a file (`MAX_LFS_FILESIZE`).
@@ -51,7 +51,7 @@ bitflags::bitflags! {
 /// The content of a regular file.
 pub struct FileBody {
     shared: Arc<Shared>,
-    pages: PageTree<Frame, KernelRcu>,
+    pages: PageCache,
     /// Who maps it.
     mappings: Mappings,
     size: AtomicU64,
@@ -69,7 +69,7 @@ impl FileBody {
     pub fn new(shared: Arc<Shared>) -> FileBody {
         FileBody {
             shared,
-            pages: PageTree::new(),
+            pages: PageCache::new(),
             mappings: Mappings::new(),
             size: AtomicU64::new(0),
             // Only memfds may be sealed; everything else starts with the seal of seals.
@@ -431,10 +431,15 @@ impl FileOps for FileBody {
         Ok(())
     }
 
+    fn opened(&self, file: &File) {
+        if let Some(node) = node::of(file.inode()) {
+            node.opened();
+        }
+    }
+
     fn release(&self, file: &File) {
-        // The pages of a removed file go with its last user.
-        if file.inode().metadata().is_ok_and(|now| now.nlink == 0) {
-            self.shared.note_removal();
+        if let Some(node) = node::of(file.inode()) {
+            node.closed();
         }
     }
 
@@ -474,19 +479,8 @@ impl PageSource for FileBody {
         sink: &mut dyn FnMut(PageIndex, Frame) -> bool,
     ) {
         let end = range.end.0.min(self.size().div_ceil(PAGE));
-        // The pages are collected first: the sink may do what a read-side section must not.
-        let mut found: Vec<(u64, Frame)> = Vec::new();
-        self.pages.for_each(range.start.0..end, |index, frame| {
-            if !frame.is_set_aside() {
-                found.push((index, frame.clone()));
-            }
-            true
-        });
-        for (index, frame) in found {
-            if !sink(PageIndex(index), frame) {
-                return;
-            }
-        }
+        let in_use = |frame: &Frame| !frame.is_set_aside();
+        page_cache::for_each_page(&self.pages, range.start..PageIndex(end), in_use, sink);
     }
 }
 

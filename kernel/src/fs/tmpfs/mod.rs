@@ -19,9 +19,12 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+mod departure;
 mod directory;
 mod file;
 mod node;
+
+use departure::Departed;
 
 pub use file::{is_write_sealed, new_memfd, new_segment};
 pub use node::{Node, of as node_of};
@@ -41,6 +44,7 @@ pub struct Shared {
     max_inodes: AtomicU64,
     inodes: AtomicU64,
     next_ino: AtomicU64,
+    departed: Departed,
 }
 
 impl Shared {
@@ -196,6 +200,7 @@ impl Tmpfs {
             max_inodes: AtomicU64::new(options.max_inodes),
             inodes: AtomicU64::new(1),
             next_ino: AtomicU64::new(1),
+            departed: Departed::default(),
         });
         Arc::new_cyclic(|weak: &alloc::sync::Weak<Tmpfs>| {
             let owner = super::Ownership { mode: options.mode, uid: options.uid, gid: options.gid };
@@ -228,12 +233,11 @@ impl FileSystem for Tmpfs {
         self.shared.device
     }
     fn stat(&self) -> Result<StatFs> {
-        // What was removed before shows as free.
-        self.shared.settle();
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let shared = &self.shared;
+        let (pages, inodes) = shared.departed.counts();
         let blocks = load(&shared.max_pages);
-        let free = blocks.saturating_sub(load(&shared.pages));
+        let free = blocks.saturating_sub(load(&shared.pages).saturating_sub(pages));
         let files = load(&shared.max_inodes);
         Ok(StatFs {
             magic: TMPFS_MAGIC,
@@ -242,7 +246,7 @@ impl FileSystem for Tmpfs {
             blocks_free: free,
             blocks_available: free,
             files,
-            files_free: files.saturating_sub(load(&shared.inodes)),
+            files_free: files.saturating_sub(load(&shared.inodes).saturating_sub(inodes)),
             name_max: 255,
         })
     }

@@ -1,6 +1,6 @@
 //! A tmpfs inode: attributes and content.
 
-use super::{Shared, directory::Directory, file::FileBody};
+use super::{Shared, departure::Departure, directory::Directory, file::FileBody};
 use crate::{
     fs::{
         DeviceId, File, FileMode, FileOps, FileSystem, FileType, Inode, InodeOps, Metadata,
@@ -64,6 +64,7 @@ pub struct Node {
     xattrs: Once<Box<XattrStore>>,
     /// Whether a file without a name may get one (`O_TMPFILE` without `O_EXCL`).
     linkable: AtomicBool,
+    departure: Departure,
 }
 
 /// Makes an inode with the next free number; it was counted.
@@ -116,6 +117,7 @@ fn new_node(
         body,
         xattrs: Once::new(),
         linkable: AtomicBool::new(true),
+        departure: Departure::default(),
     };
     node.attributes.update(|attributes| {
         *attributes = Attributes {
@@ -214,6 +216,25 @@ impl Node {
         Ok(())
     }
 
+    /// Somebody opened the file.
+    pub fn opened(&self) {
+        self.departure.opened(&self.shared.departed);
+    }
+
+    /// Somebody closed it.
+    pub fn closed(&self) {
+        if self.departure.closed() && self.attributes.read().nlink == 0 {
+            self.depart();
+        }
+    }
+
+    /// The last name is gone, or what was open without one was closed.
+    fn depart(&self) {
+        self.shared.note_removal();
+        let pages = self.file().map_or(0, |file| file.pages());
+        self.departure.depart(&self.shared.departed, pages);
+    }
+
     /// One name of `inode` is gone.
     fn drop_link(inode: &Inode) {
         if let Some(node) = of(inode) {
@@ -221,7 +242,7 @@ impl Node {
             if left > 0 && !inode.is_dir() {
                 node.shared.uncharge_inode();
             } else {
-                node.shared.note_removal();
+                node.depart();
             }
         }
     }
@@ -286,6 +307,7 @@ impl InodeOps for Node {
             self.shared.charge_inode()?;
         }
         node.add_links(1);
+        node.departure.take_back(&self.shared.departed);
         self.enter(name, target)
     }
 
@@ -442,6 +464,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        self.departure.take_back(&self.shared.departed);
         self.shared.uncharge_inode();
         // A tree is taken down level by level, not by recursion: user space decides how deep it is.
         let Body::Directory(directory) = &self.body else { return };

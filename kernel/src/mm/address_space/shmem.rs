@@ -1,17 +1,18 @@
 //! The object behind `MAP_SHARED | MAP_ANONYMOUS`: zero pages that come when they are touched, common to all who map it.
 
 use super::{Copies, Mappings, PageSource};
-use crate::{
-    mm::{Commitment, Frame, PAGE_SIZE, PageIndex, overcommit, stats, try_alloc},
-    sync::{SpinLock, class},
+use crate::mm::{
+    Commitment, Frame, PAGE_SIZE, PageIndex, overcommit,
+    page_cache::{self, PageCache},
+    stats, try_alloc,
 };
 use abi::{Errno, Result};
-use alloc::{collections::BTreeMap, sync::Arc};
+use alloc::sync::Arc;
 use core::ops::Range;
 
 /// Shared anonymous memory.
 pub struct Shmem {
-    pages: SpinLock<BTreeMap<u64, Frame>>,
+    pages: PageCache,
     size: u64,
     mappings: Mappings,
     /// The memory that was promised; if none, each page is as it comes.
@@ -24,8 +25,25 @@ impl Shmem {
         let size = len.div_ceil(PAGE_SIZE);
         let promise = if unreserved { None } else { Some(Commitment::new(size)?) };
         let size = size as u64;
-        let pages = SpinLock::new(&class::PAGE, BTreeMap::new());
+        let pages = PageCache::new();
         Ok(try_alloc::arc(Shmem { pages, size, mappings: Mappings::new(), promise })?)
+    }
+
+    /// Counts a page that is to come. `ENOSPC` if it may not be promised.
+    fn charge_page(&self) -> Result<()> {
+        if self.promise.is_none() {
+            overcommit::promise_object(1).map_err(|_| Errno::ENOSPC)?;
+        }
+        stats::count_shmem(1);
+        Ok(())
+    }
+
+    /// Takes pages off the counts.
+    fn uncharge_pages(&self, pages: usize) {
+        stats::count_shmem(-(pages as isize));
+        if self.promise.is_none() {
+            overcommit::take_back(pages);
+        }
     }
 }
 
@@ -34,26 +52,18 @@ impl PageSource for Shmem {
         if index.0 >= self.size {
             return Err(Errno::ENXIO);
         }
-        if let Some(frame) = self.pages.lock().get(&index.0) {
-            return Ok(frame.clone());
+        if let Some(frame) = self.pages.get(index.0) {
+            return Ok(frame);
         }
         let fresh = Frame::alloc_zeroed()?;
-        if self.promise.is_none() {
-            overcommit::promise_object(1).map_err(|_| Errno::ENOSPC)?;
+        self.charge_page()?;
+        let address = fresh.addr();
+        let there = self.pages.get_or_insert(index.0, fresh).map_err(|_| Errno::ENOMEM);
+        // Somebody else was faster, or there was no memory.
+        if there.as_ref().map(Frame::addr) != Ok(address) {
+            self.uncharge_pages(1);
         }
-        let mut pages = self.pages.lock();
-        let mut came = false;
-        let frame = pages.entry(index.0).or_insert_with(|| {
-            came = true;
-            stats::count_shmem(1);
-            fresh
-        });
-        let frame = frame.clone();
-        drop(pages);
-        if !came && self.promise.is_none() {
-            overcommit::take_back(1);
-        }
-        Ok(frame)
+        there
     }
 
     fn cached_pages(
@@ -61,11 +71,7 @@ impl PageSource for Shmem {
         range: Range<PageIndex>,
         sink: &mut dyn FnMut(PageIndex, Frame) -> bool,
     ) {
-        for (&index, frame) in self.pages.lock().range(range.start.0..range.end.0) {
-            if !sink(PageIndex(index), frame.clone()) {
-                return;
-            }
-        }
+        page_cache::for_each_page(&self.pages, range, |_| true, sink);
     }
 
     fn wants_write_notice(&self) -> bool {
@@ -77,24 +83,7 @@ impl PageSource for Shmem {
     }
 
     fn remove(&self, range: Range<u64>) -> Result<()> {
-        let mut removed = 0;
-        let mut at = range.start;
-        // A few at a time, each given up without the lock.
-        loop {
-            let page = {
-                let mut pages = self.pages.lock();
-                let Some(index) = pages.range(at..range.end).next().map(|(&index, _)| index) else {
-                    break;
-                };
-                at = index + 1;
-                pages.remove(&index)
-            };
-            removed += usize::from(page.is_some());
-        }
-        stats::count_shmem(-(removed as isize));
-        if self.promise.is_none() {
-            overcommit::take_back(removed);
-        }
+        self.uncharge_pages(self.pages.remove_range(range.clone()));
         self.mappings.unmap(range, Copies::Stay);
         Ok(())
     }
@@ -102,10 +91,6 @@ impl PageSource for Shmem {
 
 impl Drop for Shmem {
     fn drop(&mut self) {
-        let pages = self.pages.get_mut().len();
-        stats::count_shmem(-(pages as isize));
-        if self.promise.is_none() {
-            overcommit::take_back(pages);
-        }
+        self.uncharge_pages(self.pages.len());
     }
 }
