@@ -192,8 +192,11 @@ pub struct File {
 }
 
 impl File {
-    /// Opens `path`'s inode through `ops` (the end of every open).
+    /// Opens `path`'s inode through `ops` (the end of every open). Programs may run from the file whether or not this one writes to it.
     pub fn new(path: Path, flags: OpenFlags, ops: Arc<dyn FileOps>) -> Result<Arc<File>> {
+        if flags.writable() && path.inode().file_type() == FileType::Regular {
+            path.inode().writers().add_uncounted();
+        }
         File::with_claim(path, flags, ops, Claim::None)
     }
 
@@ -232,7 +235,7 @@ impl File {
     /// A file without a name in the tree (pipes, sockets, event files); `name` shows in `/proc/<pid>/fd` as `name:[ino]` or
     /// `anon_inode:name`.
     pub fn anonymous(name: &str, flags: OpenFlags, ops: Arc<dyn FileOps>) -> Result<Arc<File>> {
-        File::new(super::anonymous::new_path(name), flags, ops)
+        File::with_claim(super::anonymous::new_path(name), flags, ops, Claim::None)
     }
 
     /// Its operations.

@@ -6,7 +6,7 @@
 
 use super::{
     DeviceId, File, FileMode, FileOps, FileSystem, FileType, Metadata, OpenFlags, Ownership,
-    SetAttr, locks::FileLocks, pipe::FifoSlot, xattr::XattrStore,
+    SetAttr, locks::FileLocks, pipe::FifoSlot, writers::WriterCount, xattr::XattrStore,
 };
 use crate::{
     process::Credentials,
@@ -18,11 +18,7 @@ use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
-use core::{
-    any::Any,
-    ops::Range,
-    sync::atomic::{AtomicI32, Ordering},
-};
+use core::{any::Any, ops::Range};
 
 /// An inode: what all file systems share (number, type, locks) and the operations of its own.
 pub struct Inode {
@@ -254,38 +250,6 @@ impl Drop for Inode {
     fn drop(&mut self) {
         let ops = self.ops.clone();
         ops.evict(self);
-    }
-}
-
-/// How many have a file open for writing (positive) or run a program from it (negative): never both.
-pub struct WriterCount(AtomicI32);
-
-impl WriterCount {
-    const fn new() -> Self {
-        Self(AtomicI32::new(0))
-    }
-    /// One more writer; `ETXTBSY` while a program runs from the file.
-    pub fn get_write(&self) -> Result<()> {
-        self.change(|n| (n >= 0).then(|| n + 1))
-    }
-    /// One writer less.
-    pub fn put_write(&self) {
-        self.0.fetch_sub(1, Ordering::Release);
-    }
-    /// One more that forbids writing; `ETXTBSY` while there are writers.
-    pub fn deny_write(&self) -> Result<()> {
-        self.change(|n| (n <= 0).then(|| n - 1))
-    }
-    /// One less.
-    pub fn allow_write(&self) {
-        self.0.fetch_add(1, Ordering::Release);
-    }
-
-    fn change(&self, step: impl FnMut(i32) -> Option<i32>) -> Result<()> {
-        self.0
-            .fetch_update(Ordering::Acquire, Ordering::Relaxed, step)
-            .map(drop)
-            .map_err(|_| Errno::ETXTBSY)
     }
 }
 

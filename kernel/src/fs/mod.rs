@@ -47,6 +47,7 @@ pub mod sysfs;
 pub mod times;
 pub mod tmpfs;
 pub mod walk;
+mod writers;
 pub mod xattr;
 
 pub use attr::{DeviceId, FileMode, FileType, Metadata, Ownership, SetAttr};

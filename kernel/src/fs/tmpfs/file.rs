@@ -560,5 +560,6 @@ pub fn new_memfd(name: &[u8], sealable: bool, executable: bool) -> Result<Arc<Fi
     }
     let shown = [b"/memfd:", name, b" (deleted)"].concat();
     let path = Path { mount: anonymous::mount(), dentry: Dentry::new(None, &shown, inode) };
-    File::new_writer(path, OpenFlags::RDWR | OpenFlags::LARGEFILE, body)
+    // As on Linux, no counted writer: its creator may run it.
+    File::new(path, OpenFlags::RDWR | OpenFlags::LARGEFILE, body)
 }

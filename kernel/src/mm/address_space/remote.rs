@@ -2,7 +2,10 @@
 
 use super::{AddressSpace, vma::Backing};
 use crate::{
-    mm::{Frame, PAGE_SIZE, USER_END, UserAddr, fault::Access},
+    mm::{
+        Frame, PAGE_SIZE, USER_END, UserAddr,
+        fault::{Access, map_frame, private_page},
+    },
     sched,
 };
 use abi::{Errno, Result};
@@ -29,6 +32,19 @@ impl AddressSpace {
             rest = later;
             len
         })
+    }
+
+    /// Makes `frame` the page at `addr` (page-aligned) of private memory, where nothing is yet (exec's stack). `EFAULT` if it is not so, `ENOMEM`.
+    pub fn place(&self, addr: usize, frame: Frame) -> Result<()> {
+        let map = self.read_map();
+        let entry = map.vmas.get(addr).filter(|entry| entry.value.is_private());
+        let vma = &entry.ok_or(Errno::EFAULT)?.value;
+        let leaf = self.page_tables().leaf_or_new(addr)?.ok_or(Errno::EFAULT)?;
+        if !map_frame(leaf, addr, frame, private_page(vma.flags)) {
+            return Err(Errno::EFAULT);
+        }
+        self.count_resident(1, 0);
+        Ok(())
     }
 
     /// Copies from this space to the current one; bytes copied (`process_vm_readv(2)`).

@@ -1,7 +1,7 @@
 //! The strings of a new program: path, environment, arguments, packed downwards from the top of its stack.
 //!
-//! They are kept in page frames, charged like user memory, so that megabytes of arguments cost no kernel heap; the frames'
-//! content is copied to the stack when the program is mapped.
+//! They are kept in page frames, charged like user memory, so that megabytes of arguments cost no kernel heap; the frames
+//! become the stack's when the program is mapped.
 
 use super::image::Layout;
 use crate::{
@@ -156,9 +156,11 @@ impl Arguments {
         (self.top - 1) & !(PAGE_SIZE - 1)
     }
 
-    /// Each page with its address, from the highest down.
-    pub fn pages(&self) -> impl Iterator<Item = (usize, &Frame)> {
-        (0..).map(|index| self.top_page() - index * PAGE_SIZE).zip(&self.frames)
+    /// Takes the pages out, each with its address, from the highest down.
+    pub fn take_pages(&mut self) -> impl Iterator<Item = (usize, Frame)> + use<> {
+        let top = self.top_page();
+        let frames = core::mem::take(&mut self.frames);
+        (0..).map(move |index| top - index * PAGE_SIZE).zip(frames)
     }
 
     /// The address of each argument.

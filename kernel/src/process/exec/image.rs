@@ -13,10 +13,10 @@ use crate::{
     random,
 };
 use abi::{Errno, Result, auxvec};
-use alloc::{sync::Arc, vec, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use binfmt::{
     elf::{self, Kind},
-    plan::{self, Piece, Plan},
+    plan::{Piece, Plan},
     stack,
 };
 use core::sync::atomic::Ordering::Relaxed;
@@ -98,13 +98,12 @@ pub struct Image {
 pub fn load(
     program: &Program,
     layout: &Layout,
-    arguments: Arguments,
+    mut arguments: Arguments,
     credentials: &Outcome,
 ) -> Result<Image> {
     let mm = AddressSpace::new()?;
     mm.set_mmap_base(layout.mmap_base);
-    let executable_stack =
-        elf::wants_executable_stack(&program.elf.segments) || layout.read_implies_exec;
+    let executable_stack = program.elf.layout.executable_stack || layout.read_implies_exec;
     let main = load_elf(&mm, &program.elf, main_base(program, layout)?)?;
     let interpreter = match &program.interpreter {
         Some(file) => Some(load_elf(&mm, file, Base::Anywhere)?),
@@ -139,10 +138,8 @@ pub fn load(
     let stack_pointer = table.pointer as usize;
 
     map_stack(&mm, layout.stack_top, stack_pointer, executable_stack)?;
-    let mut page = vec![0; PAGE_SIZE];
-    for (address, frame) in arguments.pages() {
-        frame.read(0, &mut page);
-        write_all(&mm, address, &page)?;
+    for (address, frame) in arguments.take_pages() {
+        mm.place(address, frame)?;
     }
     write_all(&mm, platform, PLATFORM)?;
     let mut seed = [0; 16];
@@ -186,8 +183,8 @@ fn main_base(program: &Program, layout: &Layout) -> Result<Base> {
 }
 
 /// An ELF file in memory.
-struct Loaded {
-    plan: Plan,
+struct Loaded<'a> {
+    plan: &'a Plan,
     /// What is added to the file's addresses.
     bias: usize,
     /// Where it starts.
@@ -196,11 +193,12 @@ struct Loaded {
     end: usize,
 }
 
-fn load_elf(mm: &AddressSpace, elf: &ElfFile, base: Base) -> Result<Loaded> {
-    let plan = Plan::new(&elf.segments)?;
-    let bias = match elf.header.kind {
+fn load_elf<'a>(mm: &AddressSpace, elf: &'a ElfFile, base: Base) -> Result<Loaded<'a>> {
+    let layout = &elf.layout;
+    let plan = layout.plan.as_ref().map_err(|error| *error)?;
+    let bias = match layout.header.kind {
         Kind::Fixed => 0,
-        Kind::Relocatable => choose_bias(mm, &plan, base)?,
+        Kind::Relocatable => choose_bias(mm, plan, base)?,
     };
     let start = bias.wrapping_add(plan.start as usize);
     if start.checked_add(plan.span as usize).is_none_or(|end| end > USER_END) {
@@ -209,7 +207,7 @@ fn load_elf(mm: &AddressSpace, elf: &ElfFile, base: Base) -> Result<Loaded> {
     for piece in &plan.pieces {
         map_piece(mm, elf, piece, bias)?;
     }
-    let entry = bias.wrapping_add(elf.header.entry as usize);
+    let entry = bias.wrapping_add(layout.header.entry as usize);
     let end = bias.wrapping_add(plan.end as usize);
     Ok(Loaded { plan, bias, entry, end })
 }
@@ -295,7 +293,7 @@ fn write_all(mm: &AddressSpace, address: usize, bytes: &[u8]) -> Result<()> {
 /// What the auxiliary vector tells.
 struct Facts<'a> {
     vdso: usize,
-    main: &'a Loaded,
+    main: &'a Loaded<'a>,
     program: &'a Program,
     base: usize,
     platform: usize,
@@ -311,9 +309,10 @@ fn minimum_signal_stack() -> u64 {
 }
 
 fn auxiliary_vector(facts: &Facts<'_>, outcome: &Outcome) -> Vec<(u64, u64)> {
-    let header = &facts.program.elf.header;
-    let headers = plan::headers_address(&facts.program.elf.segments, header.segments_offset)
-        .map_or(0, |address| facts.main.bias.wrapping_add(address as usize));
+    let layout = &facts.program.elf.layout;
+    let header = &layout.header;
+    let headers =
+        layout.headers_address.map_or(0, |address| facts.main.bias.wrapping_add(address as usize));
     let credentials = &outcome.credentials;
     let (hwcap, hwcap2) = arch::features::hardware_capabilities();
     [

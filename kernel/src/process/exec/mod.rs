@@ -1,7 +1,7 @@
 //! New programs (`execve(2)`).
 //!
 //! A program is prepared aside, in an address space of its own that nobody runs in: strings are copied ([`arguments`]),
-//! scripts followed ([`resolve`]), segments mapped ([`image`]). Until then an error leaves the caller as it was. Then the process
+//! scripts followed ([`resolve`]), headers read ([`layout`]), segments mapped ([`image`]). Until then an error leaves the caller as it was. Then the process
 //! is changed ([`commit`]), which cannot fail; it can only be overtaken by the process's end.
 //!
 //! Linux maps segments after its point of no return, so a program that cannot be mapped kills the caller; this one does the
@@ -10,6 +10,7 @@
 mod arguments;
 mod commit;
 mod image;
+mod layout;
 mod privileges;
 mod resolve;
 
