@@ -171,7 +171,7 @@ pub fn clone(args: &CloneArgs) -> Result<Pid> {
         return Err(Errno::EAGAIN);
     }
     let charge = ThreadCharge::take(&parent)?;
-    let mm = clone_address_space(&parent, flags)?;
+    let mm = clone_address_space(&parent, args)?;
     let files = if flags.contains(CloneFlags::FILES) {
         parent.files.borrow().share();
         parent.files.load()
@@ -265,12 +265,15 @@ fn check_flags(flags: CloneFlags) -> Result<()> {
     if wrong { Err(Errno::EINVAL) } else { Ok(()) }
 }
 
-fn clone_address_space(parent: &Task, flags: CloneFlags) -> Result<Arc<AddressSpace>> {
-    if flags.contains(CloneFlags::VM) {
-        parent.mm.load().ok_or(Errno::EINVAL)
-    } else {
-        parent.mm.borrow().fork()
+fn clone_address_space(parent: &Task, args: &CloneArgs) -> Result<Arc<AddressSpace>> {
+    if args.flags.contains(CloneFlags::VM) {
+        return parent.mm.load().ok_or(Errno::EINVAL);
     }
+    let mm = parent.mm.borrow();
+    // Both sides return to the same place of the stack. Unless others use the memory, the child gets that page now.
+    let stack = arch::thread::with_user_frame(|frame| frame.rsp);
+    let hot = (args.stack_pointer == 0 && Arc::strong_count(&mm) == 1).then_some(stack);
+    mm.fork(hot)
 }
 
 /// Kernel stack and registers: the parent's user registers with 0 as the call's result.

@@ -12,8 +12,8 @@ use super::{
     vma::{Backing, Vma, VmaFlags},
 };
 use crate::{
-    arch::paging::PteFlags,
-    mm::{PAGE_SIZE, address_space::tables, overcommit},
+    arch::paging::{Entry, PteFlags},
+    mm::{PAGE_SIZE, address_space::tables, fault, overcommit},
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
@@ -21,14 +21,15 @@ use core::{ops::Range, sync::atomic::Ordering};
 use vma_tree::RangeMap;
 
 impl AddressSpace {
-    /// A copy-on-write copy, for fork.
-    pub fn fork(&self) -> Result<Arc<AddressSpace>> {
+    /// A copy-on-write copy, for fork. The page at `hot`, if there is one, is one that both sides will write at once: the child gets a copy of it now,
+    /// which spares both a fault. No other thread may use this space then, as it could write to the page meanwhile.
+    pub fn fork(&self, hot: Option<usize>) -> Result<Arc<AddressSpace>> {
         let mut child = AddressSpace::unregistered()?;
         // Nobody else knows the new space yet.
         let target = Arc::get_mut(&mut child).ok_or(Errno::ENOMEM)?;
         let result = {
             let map = self.write_map_killable()?;
-            self.fork_into(&map, target)
+            self.fork_into(&map, target, hot.map(|addr| addr & !(PAGE_SIZE - 1)))
         };
         child.set_layout(self.layout());
         child.announced.store(self.announced.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -42,7 +43,7 @@ impl AddressSpace {
         Ok(child)
     }
 
-    fn fork_into(&self, map: &Map, child: &mut AddressSpace) -> Result<()> {
+    fn fork_into(&self, map: &Map, child: &mut AddressSpace, hot: Option<usize>) -> Result<()> {
         let mut copy =
             Map { vmas: RangeMap::new(), lock_future: VmaFlags::empty(), locked: 0, ..*map };
         let mut gather = Gather::new(self);
@@ -62,7 +63,7 @@ impl AddressSpace {
                     return Err(errno);
                 }
                 if entry.value.is_private() && !entry.value.flags.contains(VmaFlags::WIPE_ON_FORK) {
-                    self.copy_entries(&entry.value, range, child, &mut gather)?;
+                    self.copy_entries(&entry.value, range, child, hot, &mut gather)?;
                 }
             }
             Ok(())
@@ -79,6 +80,7 @@ impl AddressSpace {
         vma: &Vma,
         range: Range<usize>,
         child: &AddressSpace,
+        hot: Option<usize>,
         gather: &mut Gather<'_>,
     ) -> Result<()> {
         let zero_pages_too = matches!(vma.backing, Backing::Anonymous);
@@ -110,6 +112,15 @@ impl AddressSpace {
                         *target.insert(new)
                     }
                 };
+                if hot == Some(leaf.addr_of(index))
+                    && entry.has(PteFlags::WRITE)
+                    && let Ok(copy) = fault::copy_of(entry)
+                {
+                    let own = Entry::new(copy.into_counted(), fault::own_page(vma.flags));
+                    target.table().store(index, own);
+                    copied += 1;
+                    continue;
+                }
                 if entry.has(PteFlags::WRITE) {
                     leaf.table().clear_flags(index, PteFlags::WRITE);
                     gather.touch(leaf.addr_of(index));
