@@ -24,6 +24,9 @@ use runqueue::{Band, RunQueue, WAKE_UP_GRANULARITY, virtual_time_of};
 /// beside it, and takes a virtual machine some ten microseconds.
 const TURN: u64 = 750_000;
 
+/// How far behind its waker a task must be to take the CPU from it before the end of its turn.
+const OWED: u64 = 4 * TURN;
+
 /// What a task that was just queued may ask of the running one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Claim {
@@ -270,11 +273,19 @@ impl Queue {
         let turn_ends = running.began + TURN;
         let equals =
             running.band == Band::Fair && task.sched.band() == Band::Fair && !running.is_idle;
-        if equals && now < turn_ends && !irq::in_interrupt() {
+        if equals && now < turn_ends && !irq::in_interrupt() && !Self::is_owed(task, running, now) {
             Claim::EndOfTurn(turn_ends)
         } else {
             Claim::Now
         }
+    }
+
+    /// Whether a woken task need not wait for the end of the running one's turn: it lives on what that one, and nobody else, wakes it for, and has had far less.
+    fn is_owed(task: &Task, running: &Running, now: u64) -> bool {
+        let sched = &task.sched;
+        sched.waker.load(Relaxed) == running.task
+            && sched.is_woken_again.load(Relaxed)
+            && sched.fair.virtual_time() + OWED < running.virtual_now(now)
     }
 
     /// Whether a woken task comes before the running one.

@@ -105,8 +105,21 @@ pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
         place_woken(task, now)
     };
     stats::note(Event::Wake { cpu });
+    note_waker(sched);
     enqueue_on(cpu, task.clone(), slept);
     true
+}
+
+/// Notes who wakes the task. Its wake lock is held.
+fn note_waker(woken: &TaskSched) {
+    let waker = if irq::in_interrupt() {
+        0
+    } else {
+        core::ptr::from_ref::<Task>(&current::current()).addr()
+    };
+    let last = woken.waker.load(Ordering::Relaxed);
+    woken.is_woken_again.store(waker == last && waker != 0, Ordering::Relaxed);
+    woken.waker.store(waker, Ordering::Relaxed);
 }
 
 /// Puts a new task on a run queue for the first time.
