@@ -11,6 +11,8 @@ pub struct Program {
     pub sources: Vec<String>,
     /// Further switches for the compiler.
     pub switches: Vec<String>,
+    /// A script of `sed` that takes out of the first source what needs something that the machine does not have.
+    pub edit: Option<String>,
     /// A shell command that makes the files that it wants beside it.
     pub make: Option<String>,
     /// What it is started with, once for every entry.
@@ -72,6 +74,7 @@ pub fn parse(text: &str) -> Result<Vec<Program>> {
         let program = programs.last_mut().ok_or_else(wrong)?;
         let value = value.trim().to_owned();
         match key {
+            "edit" => program.edit = Some(value),
             "make" => program.make = Some(value),
             "run" => program.runs.push(value),
             "helper" => helper = true,
@@ -105,7 +108,7 @@ mod tests {
     #[test]
     fn a_program_has_sources_ways_to_run_and_gaps() {
         let text = "# said\na/b/c\n\nd/e x.c -lm\n\trun:\n\trun: -t 1\n\tgap 2 3: no time\n\
-                    f/g\n\tleft out: slow\nh/i\n\thelper: of e\n\tmake: true\n";
+                    f/g\n\tleft out: slow\nh/i\n\thelper: of e\n\tmake: true\n\tedit: /a: b/d\n";
         let list = parse(text).unwrap();
         let paths: Vec<_> = list.iter().map(|program| program.path.as_str()).collect();
         assert_eq!(paths, ["a/b/c", "d/e", "h/i"]);
@@ -116,6 +119,7 @@ mod tests {
         assert_eq!(list[1].commands().collect::<Vec<_>>(), ["d/e", "d/e -t 1"]);
         assert_eq!(list[1].gaps[0].cases, ["2", "3"]);
         assert_eq!(list[2].commands().count(), 0);
+        assert_eq!(list[2].edit.as_deref(), Some("/a: b/d"));
         assert!(parse("a\n\tnonsense\n").is_err());
     }
 }

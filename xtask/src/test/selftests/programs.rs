@@ -40,7 +40,9 @@ pub fn build(list: &[Program]) -> Result<Built> {
     let compiler = process::stdout_of(Command::new("gcc").arg("-dumpfullversion"))?;
     let recipe: Vec<_> = list
         .iter()
-        .map(|program| (&program.path, &program.sources, &program.switches, &program.make))
+        .map(|program| {
+            (&program.path, &program.sources, &program.switches, &program.edit, &program.make)
+        })
         .collect();
     let recipe = format!("{SWITCHES:?} {recipe:?} {compiler}");
     let key = format!("{}-{:016x}", source.version, rootfs::hash(recipe.as_bytes()));
@@ -157,8 +159,17 @@ fn compile_one(program: &Program, source: &Source, to: &Path) -> Result<()> {
 }
 
 fn compile_sources(program: &Program, source: &Source, to: &Path) -> Result<()> {
+    let folder = source.tree.join(SELFTESTS).join(program.folder());
+    let edited = to.join(format!("{}.edited.c", program.path));
+    let mut sources: Vec<PathBuf> = program.sources.iter().map(PathBuf::from).collect();
+    if let (Some(edit), Some(first)) = (&program.edit, sources.first_mut()) {
+        let mut sed = Command::new("sed");
+        sed.current_dir(&folder).args(["-e", edit]).arg(&*first);
+        fs::write(&edited, process::stdout_of(&mut sed)?).at(&edited)?;
+        first.clone_from(&edited);
+    }
     let mut command = Command::new("gcc");
-    command.current_dir(source.tree.join(SELFTESTS).join(program.folder())).args(SWITCHES);
+    command.current_dir(&folder).args(SWITCHES);
     if !program.switches.iter().any(|switch| switch == "-static-pie") {
         command.arg("-static");
     }
@@ -170,6 +181,7 @@ fn compile_sources(program: &Program, source: &Source, to: &Path) -> Result<()> 
         command.arg("-L").arg(library);
     }
     // Libraries have to come after what needs them.
-    command.arg("-o").arg(to.join(&program.path)).args(&program.sources);
-    process::run_quietly(command.args(&program.switches).args(["-lrt", "-lm"]))
+    command.arg("-o").arg(to.join(&program.path)).args(&sources);
+    process::run_quietly(command.args(&program.switches).args(["-lrt", "-lm"]))?;
+    if program.edit.is_some() { fs::remove_file(&edited).at(&edited) } else { Ok(()) }
 }
