@@ -62,6 +62,7 @@ fn start_rest() {
         sync::rcu::start_thread(cpu).expect("no memory for the first threads");
     }
     mm::reclaim_task::start().expect("no memory for the first threads");
+    mm::khugepaged::start().expect("no memory for the first threads");
     init::run();
 }
 

@@ -2,24 +2,6 @@
 #include "nos_huge.h"
 #include <sys/prctl.h>
 
-static void set(const char *name, const char *value)
-{
-	char path[128];
-	snprintf(path, sizeof path, THP "%s", name);
-	int fd = (int)OK(open(path, O_WRONLY));
-	CHECK_EQ(write(fd, value, strlen(value)), strlen(value));
-	OK(close(fd));
-}
-
-static void refuses(const char *name, const char *value)
-{
-	char path[128];
-	snprintf(path, sizeof path, THP "%s", name);
-	int fd = (int)OK(open(path, O_WRONLY));
-	CHECK_ERRNO(write(fd, value, strlen(value)), EINVAL);
-	OK(close(fd));
-}
-
 /* KiB of huge pages that a touch of new memory with this advice brings, and whether smaps says that it may. */
 static long brings(int advice, int flags, long *eligible)
 {
@@ -55,11 +37,10 @@ int main(int argc, char **argv)
 		check_disabled(argv[1][0] == '1');
 		return 0;
 	}
-	char before[128];
-	snprintf(before, sizeof before, "%s", test_read_file(THP "enabled"));
+	char *before = thp_get("enabled"), *defrag = thp_get("defrag");
 	CHECK_STR(test_read_file(THP "hpage_pmd_size"), "2097152\n");
 	char *m = huge_region(1);
-	set("enabled", "always");
+	thp_set("enabled", "always");
 	want_huge(m);
 
 	CHECK_STR(test_read_file(THP "enabled"), "[always] madvise never\n");
@@ -67,31 +48,29 @@ int main(int argc, char **argv)
 	expect(MADV_HUGEPAGE, 0, 2048);
 	expect(MADV_NOHUGEPAGE, 0, 0);
 	expect(0, MAP_STACK, 0);
-	set("enabled", "madvise\n");
+	thp_set("enabled", "madvise\n");
 	CHECK_STR(test_read_file(THP "enabled"), "always [madvise] never\n");
 	expect(0, 0, 0);
 	expect(MADV_HUGEPAGE, 0, 2048);
-	set("enabled", "never");
+	thp_set("enabled", "never");
 	CHECK_STR(test_read_file(THP "enabled"), "always madvise [never]\n");
 	expect(0, 0, 0);
 	expect(MADV_HUGEPAGE, 0, 0);
-	refuses("enabled", "sometimes");
-	set("enabled", "always");
+	thp_refuses("enabled", "sometimes");
+	thp_set("enabled", "always");
 
-	char defrag[128];
-	snprintf(defrag, sizeof defrag, "%s", test_read_file(THP "defrag"));
-	set("defrag", "defer+madvise");
+	thp_set("defrag", "defer+madvise");
 	CHECK_STR(test_read_file(THP "defrag"), "always defer [defer+madvise] madvise never\n");
-	refuses("defrag", "perhaps\n");
-	set("defrag", strtok(strchr(defrag, '[') + 1, "]"));
-	set("use_zero_page", "0");
+	thp_refuses("defrag", "perhaps\n");
+	thp_set("defrag", defrag);
+	thp_set("use_zero_page", "0");
 	CHECK_STR(test_read_file(THP "use_zero_page"), "0\n");
-	refuses("use_zero_page", "2");
+	thp_refuses("use_zero_page", "2");
 	char *fresh = huge_region(1);
 	check_zeros(fresh, 512);
 	fill_pages(fresh, 512, 1);
 	check_pages(fresh, 0, 512, 1);
-	set("use_zero_page", "1\n");
+	thp_set("use_zero_page", "1\n");
 	CHECK_STR(test_read_file(THP "use_zero_page"), "1\n");
 
 	/* A process that wants none; its children and programs neither. */
@@ -112,6 +91,6 @@ int main(int argc, char **argv)
 		CHECK(at != MAP_FAILED);
 		CHECK_EQ((uintptr_t)at % HUGE_SIZE, 0);
 	}
-	set("enabled", strtok(strchr(before, '[') + 1, "]"));
+	thp_set("enabled", before);
 	return 0;
 }

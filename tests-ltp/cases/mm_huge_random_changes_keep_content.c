@@ -32,7 +32,7 @@ int main(void)
 			n = 1 + (int)rnd(PAGES - from < 300 ? PAGES - from : 300);
 		}
 		int prots[] = { 0, 1, 3, 3, 3 }, prot = prots[rnd(5)];
-		switch (rnd(10)) {
+		switch (rnd(11)) {
 		case 0:
 		case 1:
 			CHECK(mmap(at(from), n * 4096L, prot, PRIVATE | MAP_FIXED, -1, 0) == at(from));
@@ -85,6 +85,11 @@ int main(void)
 				check(step);
 				CHECK_EQ(test_wait(child), 0);
 			}
+			break;
+		case 7:
+			/* As far as it goes. */
+			for (int i = 0; i < HUGES; i++)
+				madvise(at(i * 512), HUGE_SIZE, MADV_COLLAPSE);
 			break;
 		default:
 			for (int i = from; i < from + n; i++)

@@ -7,6 +7,10 @@
 #define HUGE_SIZE (2L << 20)
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 
+#ifndef MADV_COLLAPSE /* musl before 1.2.5 */
+#define MADV_COLLAPSE 25
+#endif
+
 enum { RW = PROT_READ | PROT_WRITE, PRIVATE = MAP_PRIVATE | MAP_ANONYMOUS };
 
 /* Maps `count` huge pages' worth of private memory that wants them, aligned, with nothing usable in the huge page below and above. */
@@ -59,6 +63,45 @@ static inline long row_of(const char *path, const char *name)
 static inline long huge_at(const void *addr)
 {
 	return smaps_row(addr, "AnonHugePages");
+}
+
+/* Sets one of the settings. */
+static inline void thp_set(const char *name, const char *value)
+{
+	char path[128];
+	snprintf(path, sizeof path, THP "%s", name);
+	int fd = (int)OK(open(path, O_WRONLY));
+	CHECK_EQ(write(fd, value, strlen(value)), strlen(value));
+	OK(close(fd));
+}
+
+/* It must not be settable to this. */
+static inline void thp_refuses(const char *name, const char *value)
+{
+	char path[128];
+	snprintf(path, sizeof path, THP "%s", name);
+	int fd = (int)OK(open(path, O_WRONLY));
+	CHECK_ERRNO(write(fd, value, strlen(value)), EINVAL);
+	OK(close(fd));
+}
+
+/* What a setting is, to be freed: of several names the one in brackets. */
+static inline char *thp_get(const char *name)
+{
+	char path[128];
+	snprintf(path, sizeof path, THP "%s", name);
+	char *text = test_read_file(path), *chosen = strchr(text, '[');
+	return strdup(strtok(chosen ? chosen + 1 : text, "]\n"));
+}
+
+/* MADV_COLLAPSE. Linux may say that it would do next time, as pages are on their way to a list. */
+static inline int collapse(char *at, long bytes)
+{
+	int result, tries = 0;
+	do
+		result = madvise(at, bytes, MADV_COLLAPSE);
+	while (result < 0 && errno == EAGAIN && tries++ < 100);
+	return result;
 }
 
 /* Touches the first byte, and cannot tell if no huge page came. */

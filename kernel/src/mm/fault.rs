@@ -218,7 +218,10 @@ impl AddressSpace {
         }
         let tables = self.page_tables();
         match tables.leaf_or_new(addr).map_err(no_memory)? {
-            Some(leaf) => Ok(Some(leaf)),
+            Some(leaf) => {
+                self.note_small_pages_in(entry);
+                Ok(Some(leaf))
+            }
             // A huge page of what was one mapping, or that somebody has mapped just now.
             None if self.fault_huge(entry, addr, access)? => Ok(None),
             None => Ok(tables.leaf(addr)),

@@ -6,13 +6,13 @@
 //! The settings are those of `/sys/kernel/mm/transparent_hugepage`, by their names there. No locks.
 
 use super::{
-    PAGE_SIZE, PhysAddr,
+    Frame, PAGE_SIZE, PhysAddr,
     address_space::vma::VmaFlags,
-    node,
+    khugepaged, node,
     page::{self, Page, PageKind},
     reclaim,
 };
-use crate::arch::paging;
+use crate::arch::{copy, paging};
 use abi::{Errno, Result};
 use alloc::string::String;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
@@ -53,17 +53,21 @@ impl Choice {
 
     /// Chooses by name, which may end in a line feed; `EINVAL`.
     pub fn set(&self, text: &[u8]) -> Result<()> {
+        self.chosen.store(self.find(text)?, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn find(&self, text: &[u8]) -> Result<u8> {
         let name = text.strip_suffix(b"\n").unwrap_or(text);
         let found = (0..).zip(self.names).find(|(_, known)| known.as_bytes() == name);
-        self.chosen.store(found.ok_or(Errno::EINVAL)?.0, Ordering::Relaxed);
-        Ok(())
+        Ok(found.ok_or(Errno::EINVAL)?.0)
     }
 }
 
 const ALWAYS: u8 = 0;
 const MADVISE: u8 = 1;
 
-/// Which memory gets huge pages: all, what was advised to, none.
+/// Which memory gets huge pages: all, what was advised to, none. A change is told to [`khugepaged::poke`].
 pub static ENABLED: Choice = Choice::new(&["always", "madvise", "never"], ALWAYS);
 
 const DEFRAG_ALWAYS: u8 = 0;
@@ -74,6 +78,21 @@ const DEFRAG_MADVISE: u8 = 3;
 /// others from merging. Idle CPUs do so by and by in any case, which is what `defer` stands for.
 pub static DEFRAG: Choice =
     Choice::new(&["always", "defer", "defer+madvise", "madvise", "never"], DEFRAG_MADVISE);
+
+/// What shared memory gets, by Linux's names: no huge pages here, so it is `never` or `deny`.
+pub static SHARED: Choice =
+    Choice::new(&["always", "within_size", "advise", "never", "deny", "force"], SHARED_NEVER);
+const SHARED_NEVER: u8 = 3;
+const SHARED_DENY: u8 = 4;
+
+/// Chooses by name; `EINVAL` for what would be huge pages, as on a machine that has none.
+pub fn set_shared(text: &[u8]) -> Result<()> {
+    match SHARED.find(text)? {
+        choice @ (SHARED_NEVER | SHARED_DENY) => SHARED.chosen.store(choice, Ordering::Relaxed),
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(())
+}
 
 static USE_ZERO_PAGE: AtomicBool = AtomicBool::new(true);
 
@@ -87,11 +106,21 @@ pub fn set_use_zero_page(on: bool) {
     USE_ZERO_PAGE.store(on, Ordering::Relaxed);
 }
 
-/// Whether memory of private mappings with `flags` may be in huge pages, by the settings and by advice.
-pub(super) fn allows(flags: VmaFlags) -> bool {
+/// Whether any memory gets huge pages.
+pub(super) fn is_enabled() -> bool {
+    matches!(ENABLED.get(), ALWAYS | MADVISE)
+}
+
+/// Whether memory of private mappings with `flags` may be in huge pages if the settings say so.
+pub(super) fn permits(flags: VmaFlags) -> bool {
     const NEVER: VmaFlags =
         VmaFlags::NO_HUGE.union(VmaFlags::SHARED).union(VmaFlags::SPECIAL).union(VmaFlags::FOREIGN);
-    if flags.intersects(NEVER) {
+    !flags.intersects(NEVER)
+}
+
+/// Whether memory of private mappings with `flags` may be in huge pages, by the settings and by advice.
+pub(super) fn allows(flags: VmaFlags) -> bool {
+    if !permits(flags) {
         return false;
     }
     match ENABLED.get() {
@@ -109,6 +138,14 @@ pub enum Event {
     FaultAlloc,
     /// A fault would have, but none was free.
     FaultFallback,
+    /// A block was allocated to collapse small pages to.
+    CollapseAlloc,
+    /// None was free for it.
+    CollapseAllocFailed,
+    /// Small pages stayed as more than `max_ptes_none` were not there.
+    ScanExceedEmpty,
+    /// Small pages stayed as more than `max_ptes_shared` were others', too.
+    ScanExceedShared,
     /// An entry was split.
     Split,
     /// The huge page of zeros was made.
@@ -126,10 +163,35 @@ impl Event {
         EVENTS[self as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many there were.
-    pub fn total(self) -> usize {
+    fn total(self) -> usize {
         EVENTS[self as usize].load(Ordering::Relaxed)
     }
+
+    /// How many there were of each, with the names that `vmstat` has for them.
+    pub fn by_name() -> impl Iterator<Item = (&'static str, usize)> {
+        [
+            ("thp_fault_alloc", Event::FaultAlloc),
+            ("thp_fault_fallback", Event::FaultFallback),
+            ("thp_collapse_alloc", Event::CollapseAlloc),
+            ("thp_collapse_alloc_failed", Event::CollapseAllocFailed),
+            ("thp_split_pmd", Event::Split),
+            ("thp_scan_exceed_none_pte", Event::ScanExceedEmpty),
+            ("thp_scan_exceed_share_pte", Event::ScanExceedShared),
+            ("thp_zero_page_alloc", Event::ZeroPage),
+            ("thp_zero_page_alloc_failed", Event::ZeroPageFailed),
+        ]
+        .into_iter()
+        .map(|(name, event)| (name, event.total()))
+    }
+}
+
+/// For what small pages are to be collapsed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// A program wants it, whether or not there is plenty.
+    Wanted,
+    /// It may be of use.
+    Spare,
 }
 
 /// A counted reference to each frame of a huge page.
@@ -159,11 +221,50 @@ impl HugeFrame {
         for frame in first..first + HUGE_PAGES as u32 {
             node::zero(frame);
         }
+        Some(Self::adopt_new(first))
+    }
+
+    /// With any content, on a certain node, to collapse small pages to. May wait for the CPUs to give back what they keep.
+    pub(super) fn alloc_on(node: usize, purpose: Purpose) -> Option<HugeFrame> {
+        let attempt = || match purpose {
+            Purpose::Wanted => node::alloc_block_on(node, ORDER),
+            Purpose::Spare => node::alloc_spare_block_on(node, ORDER),
+        };
+        let defragment = || match purpose {
+            Purpose::Wanted => true,
+            Purpose::Spare => khugepaged::defragments() && node::is_plentiful_on(node, ORDER),
+        };
+        let block = attempt().or_else(|| {
+            if !defragment() {
+                return None;
+            }
+            reclaim::give_back_lists();
+            attempt()
+        });
+        let event = if block.is_some() { Event::CollapseAlloc } else { Event::CollapseAllocFailed };
+        event.count();
+        block.map(Self::adopt_new)
+    }
+
+    fn adopt_new(first: u32) -> HugeFrame {
         for page in page::pages(first, HUGE_PAGES) {
             page.set_kind(PageKind::Counted);
             page.references().store(1, Ordering::Relaxed);
         }
-        Some(HugeFrame(first))
+        HugeFrame(first)
+    }
+
+    /// Gives page `index` of it the content of `source`, or zeros. Nobody else uses it yet.
+    pub(super) fn fill_page(&self, index: usize, source: Option<&Frame>) {
+        assert!(index < HUGE_PAGES);
+        let target = self.0 + index as u32;
+        let Some(source) = source else {
+            node::zero(target);
+            return;
+        };
+        let target = PhysAddr::of_frame(target).to_virt().as_mut_ptr();
+        // SAFETY: two pages that references keep, ours and the caller's, of which the target is nobody else's.
+        unsafe { copy::copy_page(target, source.addr().to_virt().as_mut_ptr()) };
     }
 
     /// Takes over the references that an entry held.

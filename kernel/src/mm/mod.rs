@@ -5,7 +5,7 @@
 //! | `page` | what is known of each frame |
 //! | `node` | free memory: buddy allocators, per-CPU lists |
 //! | `reclaim`, `reclaim_task`, `oom` | what is done when it runs short, and before |
-//! | `huge` | huge pages: their settings, their blocks |
+//! | `huge`, `khugepaged` | huge pages: their settings, their blocks; who puts small ones together |
 //! | `overcommit` | what was promised, and whether more may be |
 //! | `frame`, `heap`, `kernel_stack` | counted frames, the kernel's heap, its stacks |
 //! | `kernel_map`, `boot` | the kernel's half of every address space, and how it all starts |
@@ -24,6 +24,7 @@ pub mod heap;
 pub mod huge;
 mod kernel_map;
 mod kernel_stack;
+pub mod khugepaged;
 pub mod node;
 pub mod oom;
 pub mod overcommit;

@@ -291,7 +291,7 @@ fn process_madvise(args: &[usize; 6]) -> Result<usize> {
     let ranges = read_iovec(vec, count)?;
     let task = pidfd::process_of(pidfd as i32)?.leader().ok_or(Errno::ESRCH)?;
     let advice = Advice::from_number(advice as i32)?;
-    if !matches!(advice, Advice::Cold | Advice::PageOut | Advice::WillNeed) {
+    if !matches!(advice, Advice::Cold | Advice::PageOut | Advice::WillNeed | Advice::Collapse) {
         return Err(Errno::EINVAL);
     }
     let space = task.mm.load().ok_or(Errno::ESRCH)?;

@@ -4,6 +4,7 @@
 //! nodes (`system`), and the character devices, each once below `/sys/devices`, with links to it from `/sys/class` and
 //! `/sys/dev`. No locks of its own.
 
+mod huge_pages;
 mod system;
 
 use super::{
@@ -11,8 +12,8 @@ use super::{
     mount::FileSystemType,
     synthetic::{Attributes, StaticDir, SyntheticFs},
 };
-use crate::{mm::huge, sync::Once, tty::console};
-use abi::{Errno, Result};
+use crate::{sync::Once, tty::console};
+use abi::Result;
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 
 const MAGIC: u64 = 0x6265_6572;
@@ -154,20 +155,5 @@ fn kernel(dir: &Dir<'_>) {
     }
     let mm = dir.dir("mm");
     mm.dir("hugepages");
-    let thp = mm.dir("transparent_hugepage");
-    thp.setting("enabled", || huge::ENABLED.show(), |text| huge::ENABLED.set(text));
-    thp.setting("defrag", || huge::DEFRAG.show(), |text| huge::DEFRAG.set(text));
-    thp.setting(
-        "use_zero_page",
-        || format!("{}", u8::from(huge::uses_zero_page())),
-        |text| {
-            huge::set_use_zero_page(match text.trim_ascii() {
-                b"0" => false,
-                b"1" => true,
-                _ => return Err(Errno::EINVAL),
-            });
-            Ok(())
-        },
-    );
-    thp.line("hpage_pmd_size", || format!("{}", huge::HUGE_SIZE));
+    huge_pages::build(&mm.dir("transparent_hugepage"));
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     arch::paging::PteFlags,
-    mm::{PAGE_SIZE, PageIndex, fault::Access, try_alloc},
+    mm::{PAGE_SIZE, PageIndex, fault::Access, huge::HUGE_SIZE, try_alloc},
 };
 use abi::{Errno, Result};
 use alloc::vec::Vec;
@@ -64,6 +64,8 @@ pub enum Advice {
     PopulateWrite = 23,
     /// As `DontNeed`, of locked memory too.
     DontNeedLocked = 24,
+    /// Huge pages, now.
+    Collapse = 25,
 }
 
 impl Advice {
@@ -93,6 +95,7 @@ impl Advice {
             PopulateRead,
             PopulateWrite,
             DontNeedLocked,
+            Collapse,
         ]
         .into_iter()
         .find(|&advice| advice as i32 == number)
@@ -136,6 +139,7 @@ impl AddressSpace {
         let range = addr..end;
         match advice {
             Advice::Remove => self.remove(range),
+            Advice::Collapse => self.collapse(range),
             Advice::PopulateRead => self.populate_for(range, Some(Access::Read)),
             Advice::PopulateWrite => self.populate_for(range, Some(Access::Write)),
             _ => match advice.flag_change() {
@@ -216,6 +220,15 @@ impl AddressSpace {
             at = part.end;
         }
         map.merge_range(range.start..at.max(range.start));
+        match advice {
+            Advice::HugePage => self.note_small_pages(),
+            Advice::NoHugePage => {
+                // As on Linux, no huge page is in a mapping that refuses them and in one that does not.
+                let cut = |addr: &usize| !addr.is_multiple_of(HUGE_SIZE);
+                [range.start, range.end].into_iter().filter(cut).for_each(|at| self.split_at(at));
+            }
+            _ => {}
+        }
         result?;
         if hole || at < range.end { Err(Errno::ENOMEM) } else { Ok(()) }
     }

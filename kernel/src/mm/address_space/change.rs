@@ -269,7 +269,10 @@ impl AddressSpace {
             }
         } else if new_end > old_end {
             match self.grow_heap(&mut map, old_end..new_end) {
-                Ok(locked) => populate = locked.then_some(old_end..new_end),
+                Ok(locked) => {
+                    self.note_growth(&map, &(old_end..new_end));
+                    populate = locked.then_some(old_end..new_end);
+                }
                 Err(_) => return old,
             }
         }
@@ -350,6 +353,7 @@ impl AddressSpace {
             map.promise(pages)?;
         }
         map.resize(start, addr..end);
+        self.note_growth(&map, &(addr..start));
         if let Some((_, vma)) = map.vmas.find_mut(addr)
             && let Backing::Object(object) = &mut vma.backing
         {

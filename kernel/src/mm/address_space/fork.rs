@@ -34,6 +34,7 @@ impl AddressSpace {
         child.set_layout(self.layout());
         child.announced.store(self.announced.load(Ordering::Relaxed), Ordering::Relaxed);
         child.set_no_huge_pages(self.has_no_huge_pages());
+        child.inherit_small_pages(self);
         child.this.call_once(|| Arc::downgrade(&child));
         result?;
         // Before the child runs: it has no page of an object in its tables until then.

@@ -19,6 +19,7 @@ use crate::{
         PAGE_SIZE, PhysAddr,
         fault::{self, Access, Failure},
         huge::{self, Event, HUGE_PAGES, HUGE_SIZE, HugeFrame},
+        khugepaged,
         stats::Counter,
     },
 };
@@ -133,6 +134,12 @@ pub(super) fn is_sole_owner(entry: Entry) -> bool {
     tables::is_counted(entry) && huge::has_one_owner(entry.addr())
 }
 
+/// Whether a mapping has room for a huge page.
+pub(super) fn has_room(entry: &MapEntry<Vma>) -> bool {
+    let last = entry.end & !(HUGE_SIZE - 1);
+    last.checked_sub(HUGE_SIZE).is_some_and(|first| first >= entry.start)
+}
+
 /// Pages that a huge entry counts for.
 const PAGES: isize = HUGE_PAGES as isize;
 
@@ -151,7 +158,11 @@ impl AddressSpace {
 
     /// Sets it; what is there stays.
     pub fn set_no_huge_pages(&self, no: bool) {
+        let before = self.no_huge.load(Ordering::Relaxed);
         self.no_huge.store(no, Ordering::Relaxed);
+        if before && !no {
+            khugepaged::look();
+        }
     }
 
     /// Visits what maps `range`; a huge entry that reaches out of it is split first.
@@ -186,7 +197,15 @@ impl AddressSpace {
             Counter::AnonymousHuge.add(-PAGES);
         }
         Event::Split.count();
+        self.note_small_pages();
         leaf
+    }
+
+    /// Splits the huge entry that maps `addr`, if one does.
+    pub(super) fn split_at(&self, addr: usize) {
+        if let Some(huge) = self.tables.slot(addr).and_then(Slot::lock_huge) {
+            self.split(huge);
+        }
     }
 
     /// Empties a huge entry: where it was, and its frames. Whoever calls counts them and flushes.
@@ -233,9 +252,7 @@ impl AddressSpace {
     ) -> Result<bool, Failure> {
         if access == Access::Write && !entry.value.flags.contains(VmaFlags::WRITE) {
             // What only a debugger may write is written page by page.
-            if let Some(huge) = self.tables.slot(addr).and_then(Slot::lock_huge) {
-                self.split(huge);
-            }
+            self.split_at(addr);
             return Ok(false);
         }
         let base = addr & !(HUGE_SIZE - 1);
@@ -373,9 +390,7 @@ impl AddressSpace {
 
     /// Whether a mapping has room for a huge page and may get one (`THPeligible`).
     pub(super) fn is_huge_eligible(&self, entry: &MapEntry<Vma>) -> bool {
-        let last = entry.end & !(HUGE_SIZE - 1);
-        self.allows_huge(&entry.value)
-            && last.checked_sub(HUGE_SIZE).is_some_and(|first| first >= entry.start)
+        self.allows_huge(&entry.value) && has_room(entry)
     }
 
     /// The end of the huge entry that maps `addr`; `None` if none does.

@@ -9,6 +9,7 @@
 //! | `detach` | `shmdt` |
 //! | `advise`, `lock` | `madvise`, `msync`, `mincore`; the `mlock` family |
 //! | `huge` | huge entries, and what must know of them |
+//! | `collapse`, `small_pages` | huge entries in the place of small pages; where those may be |
 //! | `slot` | the places of huge entries in their tables |
 //! | `lazy_free` | pages that were advised to be free (`MADV_FREE`) |
 //! | `mappings` | who maps an object |
@@ -30,6 +31,7 @@
 mod advise;
 mod barrier;
 mod change;
+pub(super) mod collapse;
 mod detach;
 mod fork;
 pub(super) mod huge;
@@ -45,6 +47,7 @@ mod remote;
 mod shmem;
 mod show;
 mod slot;
+pub(super) mod small_pages;
 mod smaps;
 mod special;
 pub(super) mod speculate;
@@ -243,6 +246,10 @@ pub struct AddressSpace {
     no_huge: AtomicBool,
     /// What there is for [`lazy_free`] to do.
     lazy_free: AtomicU8,
+    /// What [`small_pages`] has noted.
+    small_pages: AtomicU8,
+    /// Who writes to pages past the tables, and holds them meanwhile.
+    writers: AtomicUsize,
     /// Its memory was taken from a process that is being killed: what it touches now is its end.
     reaped: AtomicBool,
     /// Itself, for objects to find it by.
@@ -324,6 +331,8 @@ impl AddressSpace {
             concurrency_ids: AtomicU64::new(0),
             no_huge: AtomicBool::new(false),
             lazy_free: AtomicU8::new(lazy_free::NEVER),
+            small_pages: AtomicU8::new(small_pages::NONE),
+            writers: AtomicUsize::new(0),
             reaped: AtomicBool::new(false),
             this: Once::new(),
         })

@@ -96,6 +96,7 @@ impl AddressSpace {
                 }
                 map.resize(start, start..new_end);
                 map.merge_at(new_end);
+                self.note_growth(&map, &(end..new_end));
                 return Ok(addr);
             }
             if !flags.contains(RemapFlags::MAYMOVE) {
@@ -224,6 +225,7 @@ impl AddressSpace {
             return Err(errno);
         }
         self.move_entries(&old, new.start, gather)?;
+        self.note_growth(map, &new);
         if keep_old {
             if flags.contains(VmaFlags::LOCKED) {
                 let unlocked = flags.difference(VmaFlags::LOCKED | VmaFlags::LOCK_ON_FAULT);

@@ -10,6 +10,7 @@ use crate::{
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
 
 impl AddressSpace {
     /// Reads memory of a space that may not be the current one (`/proc/<pid>/cmdline`, `process_vm_readv`); bytes read.
@@ -67,12 +68,18 @@ impl AddressSpace {
         })
     }
 
+    /// Says that the caller is about to look pages up and to write to them past the tables: none is replaced by a copy (see `collapse`) as long as the result is kept.
+    pub fn write_past_tables(&self) -> Writing<'_> {
+        self.writers.fetch_add(1, Ordering::SeqCst);
+        Writing(self)
+    }
+
     /// The page behind `addr`, for a debugger to read (`/proc/<pid>/mem`); `EIO`.
     pub fn page_to_read(&self, addr: usize) -> Result<Frame> {
         self.page_forced(addr, Access::Read).map_err(|_| Errno::EIO)
     }
 
-    /// The same to write: a copy of its own in a private mapping, even if the program must not write there.
+    /// The same to write: a copy of its own in a private mapping, even if the program must not write there. See [`AddressSpace::write_past_tables`].
     pub fn page_to_write(&self, addr: usize) -> Result<Frame> {
         self.page_forced(addr, Access::Write).map_err(|_| Errno::EIO)
     }
@@ -85,6 +92,7 @@ impl AddressSpace {
         access: Access,
         mut visit: impl FnMut(&Frame, usize, usize) -> usize,
     ) -> usize {
+        let _writing = (access == Access::Write).then(|| self.write_past_tables());
         let mut done = 0;
         while done < len {
             let Some(at) = addr.checked_add(done).filter(|&at| at < USER_END) else { break };
@@ -117,6 +125,17 @@ impl AddressSpace {
             }
             _ => (core::ptr::from_ref(self).addr() as u64, addr.0 as u64),
         })
+    }
+}
+
+/// Somebody who writes past the tables.
+#[must_use]
+pub struct Writing<'a>(&'a AddressSpace);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        // What was written comes before.
+        self.0.writers.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -113,6 +113,11 @@ impl<'a> Leaf<'a> {
         drop(self.lock());
     }
 
+    /// Where the table is.
+    pub fn addr(self) -> PhysAddr {
+        self.addr
+    }
+
     /// The table.
     pub fn table(self) -> &'a Table {
         self.table

@@ -79,6 +79,17 @@ pub(super) fn count(home: usize, frame: u32) {
     by_place(cpu::node_of(cpu::id()), node).fetch_add(1, Ordering::Relaxed);
 }
 
+/// Counts what was wanted from the very node that it came from, whichever CPU asked.
+pub(super) fn count_wanted_there(frame: u32) {
+    let node = page(frame).node();
+    if node == lists::home() {
+        lists::here().count();
+        return;
+    }
+    NODES[node].events.hit.fetch_add(1, Ordering::Relaxed);
+    by_place(cpu::node_of(cpu::id()), node).fetch_add(1, Ordering::Relaxed);
+}
+
 /// Counts `pages` of `frame`'s node, which is not `home`, that come to the lists of this CPU.
 pub(super) fn count_borrowed(home: usize, frame: u32, pages: usize) {
     let (node, here, pages) = (page(frame).node(), cpu::node_of(cpu::id()), pages as i64);

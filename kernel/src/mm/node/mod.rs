@@ -24,7 +24,10 @@ pub use lists::page_set;
 pub(super) use lists::{
     alloc_kept_block, alloc_page, drain_here, free_kept_block, free_known_page, free_page,
 };
-pub(super) use spare::{alloc_spare_block, free_block, is_plentiful};
+pub(super) use spare::{
+    alloc_block_on, alloc_spare_block, alloc_spare_block_on, free_block, is_plentiful,
+    is_plentiful_on,
+};
 pub(super) use zeroed::{alloc_zeroed_page, drain_zeroed, prezero, zero};
 
 use super::{

@@ -9,20 +9,30 @@ const PLENTIFUL_SHARE: usize = 8;
 
 /// Whether so much of this CPU's node is free that a block of 2^`order` pages may be taken.
 pub fn is_plentiful(order: u8) -> bool {
-    let home = lists::home();
-    let node = &NODES[home];
-    let kept = node.total.load(Ordering::Relaxed) / PLENTIFUL_SHARE;
-    free_on_node(home) >= node.reserve.load(Ordering::Relaxed) + kept + (1 << order)
+    is_plentiful_on(lists::home(), order)
+}
+
+/// The same of a certain node.
+pub fn is_plentiful_on(node: usize, order: u8) -> bool {
+    let of = &NODES[node];
+    let kept = of.total.load(Ordering::Relaxed) / PLENTIFUL_SHARE;
+    free_on_node(node) >= of.reserve.load(Ordering::Relaxed) + kept + (1 << order)
 }
 
 /// Takes a block of 2^`order` pages from this CPU's node, if that has plenty; single pages come from wherever there are some. Never waits.
 pub fn alloc_spare_block(order: u8) -> Option<u32> {
-    if !is_plentiful(order) {
-        return None;
-    }
-    let home = lists::home();
-    let frame = NODES[home].alloc_block(order, Purpose::User)?;
-    events::count(home, frame);
+    alloc_spare_block_on(lists::home(), order)
+}
+
+/// The same from a certain node.
+pub fn alloc_spare_block_on(node: usize, order: u8) -> Option<u32> {
+    if is_plentiful_on(node, order) { alloc_block_on(node, order) } else { None }
+}
+
+/// The same whether or not the node has plenty, as long as its reserve is left alone.
+pub fn alloc_block_on(node: usize, order: u8) -> Option<u32> {
+    let frame = NODES[node].alloc_block(order, Purpose::User)?;
+    events::count_wanted_there(frame);
     Some(frame)
 }
 

@@ -69,6 +69,8 @@ impl FileOps for Memory {
         })
     }
     fn write(&self, _: &File, src: &mut IoSource<'_>, offset: &mut u64) -> Result<usize> {
+        let mm = self.0.upgrade();
+        let _writing = mm.as_ref().map(|mm| mm.write_past_tables());
         self.transfer(src.remaining(), offset, AddressSpace::page_to_write, |frame, at, len| {
             src.read_frame(frame, at, len)
         })

@@ -100,14 +100,8 @@ pub fn vmstat(out: &mut String) -> Result<()> {
     for name in ["pgpgin", "pgpgout", "pswpin", "pswpout"] {
         let _ = writeln!(out, "{name} 0");
     }
-    for (name, event) in [
-        ("thp_fault_alloc", Event::FaultAlloc),
-        ("thp_fault_fallback", Event::FaultFallback),
-        ("thp_split_pmd", Event::Split),
-        ("thp_zero_page_alloc", Event::ZeroPage),
-        ("thp_zero_page_alloc_failed", Event::ZeroPageFailed),
-    ] {
-        let _ = writeln!(out, "{name} {}", event.total());
+    for (name, value) in Event::by_name() {
+        let _ = writeln!(out, "{name} {value}");
     }
     Ok(())
 }
