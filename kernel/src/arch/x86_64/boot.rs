@@ -151,7 +151,8 @@ pub fn init() {
             })
             .unwrap_or(0..0);
         let mut command_line = ArrayVec::new();
-        let given = COMMAND_LINE.get_response().map_or(&b""[..], |r| r.cmdline().to_bytes());
+        // Limine 8.2 does not know the request: there it is a property of the kernel's file.
+        let given = COMMAND_LINE.get_response().map_or(file.string(), |r| r.cmdline()).to_bytes();
         // What does not fit is cut off, as Linux does.
         command_line.extend(given.iter().copied().take(COMMAND_LINE_MAX));
         BootInfo {
