@@ -56,6 +56,7 @@ fn start() -> ! {
 fn start_rest() {
     mm::choose_copy_routines();
     arch::choose_user_copy_routine();
+    arch::pcid::init();
     arch::smp::start_others(params::get().max_cpus.unwrap_or(usize::MAX));
     pr_info!("smp: {} CPUs", arch::cpu::online_count());
     for cpu in 0..arch::cpu::online_count() {

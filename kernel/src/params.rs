@@ -30,6 +30,10 @@ pub struct Params {
     pub panic: i64,
     /// `rcutorture=`: so many seconds of [`crate::sync::rcu_torture`].
     pub rcu_torture: Option<u64>,
+    /// `nopcid`: CPUs forget an address space when they leave it.
+    pub no_pcid: bool,
+    /// `noinvpcid`: programs are not told of the instruction; the kernel never uses it.
+    pub no_invpcid: bool,
     /// `norandmaps`: no address space layout randomisation.
     pub no_randomize: bool,
     /// Arguments for init.
@@ -78,6 +82,10 @@ fn parse(command_line: &'static str) -> Params {
             params.panic = number().unwrap_or(0);
         } else if is("rcutorture") {
             params.rcu_torture = number().and_then(|seconds| u64::try_from(seconds).ok());
+        } else if is("nopcid") {
+            params.no_pcid = true;
+        } else if is("noinvpcid") {
+            params.no_invpcid = true;
         } else if is("norandmaps") {
             params.no_randomize = true;
         } else if ["root", "ro", "rw", "rootfstype", "nokaslr"].into_iter().any(is) {

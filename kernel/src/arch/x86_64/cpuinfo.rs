@@ -6,7 +6,8 @@ use core::{
     fmt::Write,
 };
 
-use super::{clock, cpu};
+use super::{clock, cpu, pcid};
+use crate::params;
 
 /// Names of the feature bits of one register, in Linux's words; `""` for bits that have none.
 struct Flags {
@@ -178,6 +179,15 @@ fn brand() -> String {
     text(&words)
 }
 
+/// Whether a feature that the CPU may have is not used, and so not shown, as on Linux.
+fn is_left_out(name: &str) -> bool {
+    match name {
+        "pcid" => !pcid::on(),
+        "invpcid" => params::get().no_invpcid,
+        _ => false,
+    }
+}
+
 /// The paragraph on CPU `index`. All CPUs are taken to be like the one this runs on.
 pub fn describe(index: usize, out: &mut String) {
     let vendor = leaf(0, 0);
@@ -209,7 +219,8 @@ pub fn describe(index: usize, out: &mut String) {
     );
     for Flags { leaf: number, subleaf, register, names } in FLAGS {
         let bits = register(&leaf(*number, *subleaf));
-        for (bit, name) in names.iter().filter(|(bit, _)| bits >> bit & 1 == 1) {
+        let shown = |(bit, name): &&(u8, &str)| bits >> bit & 1 == 1 && !is_left_out(name);
+        for (bit, name) in names.iter().filter(shown) {
             let _ = (bit, write!(out, " {name}"));
         }
     }

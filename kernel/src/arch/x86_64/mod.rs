@@ -21,6 +21,7 @@ mod ioapic;
 mod ipi;
 pub mod irq;
 pub mod paging;
+pub mod pcid;
 pub mod random;
 pub mod section_watch;
 pub mod segments;

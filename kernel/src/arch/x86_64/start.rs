@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::{boot, clock, cpu, features, fpu, gdt, interrupt, paging};
+use super::{boot, clock, cpu, features, fpu, gdt, interrupt, paging, pcid};
 
 const BOOT_STACK_SIZE: usize = 64 * 1024;
 
@@ -55,6 +55,7 @@ fn set_up_cpu(index: usize) {
         // SAFETY: the kernel's tables map the kernel and live for ever.
         unsafe { paging::load_root(crate::mm::kernel_root()) };
         paging::flush_global();
+        pcid::init_secondary();
     }
     features::set_tsc_aux(index);
 }

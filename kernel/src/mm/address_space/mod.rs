@@ -233,8 +233,8 @@ pub struct AddressSpace {
     changes: Changes,
     /// What is counted and remembered on each CPU.
     parts: Box<[CpuPart]>,
-    /// The CPUs that have its tables loaded.
-    cpus: AtomicU64,
+    /// The CPUs that have its tables loaded, and what others may still remember of them.
+    asid: asid::Space,
     /// The most pages that were resident.
     peak: AtomicUsize,
     layout: SpinLock<Layout>,
@@ -322,7 +322,7 @@ impl AddressSpace {
         super::try_alloc::arc(AddressSpace {
             tables: Tables::new()?,
             map: RwLock::new(&class::ADDRESS_SPACE, map),
-            cpus: AtomicU64::new(0),
+            asid: tlb::new_asid(),
             changes: Changes::default(),
             parts: speculate::cpu_parts()?,
             peak: AtomicUsize::new(0),
@@ -347,9 +347,9 @@ impl AddressSpace {
         let old = ACTIVE[cpu].load(Ordering::Relaxed);
         if old != this {
             // The mark comes before the load: whoever changes entries and does not see the mark has changed them before we load.
-            self.cpus.fetch_or(1 << cpu, Ordering::SeqCst);
+            self.asid.users.join(cpu);
             // SAFETY: the root has the kernel's half; it stays alive while our mark is set (see `drop`).
-            unsafe { paging::load_root(self.tables.root()) };
+            unsafe { self.load() };
             ACTIVE[cpu].store(this, Ordering::Relaxed);
             leave(old, cpu);
         }
@@ -444,8 +444,7 @@ impl AddressSpace {
     /// The CPUs that have the tables loaded.
     fn cpu_mask(&self) -> CpuMask {
         // Orders the changes of entries before: see `activate`.
-        core::sync::atomic::fence(Ordering::SeqCst);
-        CpuMask(self.cpus.load(Ordering::SeqCst))
+        CpuMask(self.asid.users.get())
     }
 }
 
@@ -468,7 +467,7 @@ pub fn activate_kernel() {
 fn leave(old: *mut AddressSpace, cpu: usize) {
     if !old.is_null() {
         // SAFETY: the space's `drop` waits until every bit of the mask is clear; ours still is set.
-        unsafe { (*old).cpus.fetch_and(!(1 << cpu), Ordering::SeqCst) };
+        unsafe { (*old).asid.users.leave(cpu) };
     }
 }
 
@@ -506,7 +505,7 @@ impl Drop for AddressSpace {
         }
         // The end of a process is a good moment: its threads' stacks went to the pool.
         kernel_stack::trim();
-        // No CPU uses the tables, so nothing needs to be flushed.
+        // No CPU uses the tables, nor ever will: what some may remember under the space's id is not used for another. So nothing needs to be flushed.
         self.tables.free_all();
         let (anonymous, file) = self.resident_parts();
         Counter::Anonymous.add(-anonymous);

@@ -2,13 +2,15 @@
 //!
 //! An entry that took a right away, or changed what it maps, must be forgotten by every CPU that has the tables loaded before the
 //! frame behind it is used for something else. [`Gather`] collects what was taken out and frees it after one round of calls.
-//! A CPU that loads the tables later starts from what they say then, so only those in the mask are called.
+//! A CPU that loads the tables later starts from what they say then, so only those in the mask are called. Where translations are tagged with
+//! the space that they are of ([`pcid`]), it starts from what it remembers instead, if the space was not changed since: see `asid`.
 
 use super::{ACTIVE, AddressSpace};
 use crate::{
     arch::{
-        cpu::{self, CpuMask},
-        irq, paging,
+        code_switch::{call_preserving, preserving_registers},
+        cpu::{self, CpuMask, MAX_CPUS},
+        irq, paging, pcid,
     },
     mm::{
         Frame, PAGE_SIZE, PhysAddr,
@@ -16,7 +18,9 @@ use crate::{
     },
 };
 use arrayvec::ArrayVec;
+use asid::Forget;
 use core::{ops::Range, sync::atomic::Ordering};
+use crossbeam_utils::CachePadded;
 
 /// Above so many pages, forgetting everything is cheaper than page by page.
 const PAGE_BY_PAGE: usize = 32;
@@ -27,22 +31,60 @@ const HUGE_FRAMES: usize = 64;
 /// Room that a caller wants before it works on a leaf table.
 const LEAF: usize = paging::ENTRIES;
 
+/// What each CPU remembers of spaces that it has left, if translations are tagged.
+static REMEMBERED: [CachePadded<asid::Cpu>; MAX_CPUS] =
+    [const { CachePadded::new(asid::Cpu::new()) }; MAX_CPUS];
+
+/// A new space's part in that.
+pub(super) fn new_asid() -> asid::Space {
+    let id = if pcid::on() {
+        let cpu = cpu::id();
+        REMEMBERED[cpu].new_id(cpu)
+    } else {
+        None
+    };
+    asid::Space::new(id)
+}
+
+// The scheduler's code around it needs no more registers than without tags.
+preserving_registers!(load_tagged(word) calls load_remembered);
+
+/// Loads a space's tables, as `AddressSpace::load`, where translations are tagged.
+extern "C" fn load_remembered(space: &AddressSpace) {
+    let load = REMEMBERED[cpu::id()].enter(&space.asid);
+    // SAFETY: the mask keeps the space, and with it the tables (`load`). What is kept is right, as `flush` counts each change.
+    unsafe { pcid::load_root(space.tables.root(), load) };
+}
+
 impl AddressSpace {
+    /// Loads the tables. Interrupts are off.
+    ///
+    /// # Safety
+    /// This CPU is in the mask, and stays there until it has loaded other tables.
+    #[inline]
+    pub(super) unsafe fn load(&self) {
+        if pcid::on() {
+            call_preserving!(load_tagged, core::ptr::from_ref(self));
+        } else {
+            // SAFETY: the mask keeps the space, and with it the tables (caller).
+            unsafe { paging::load_root(self.tables.root()) };
+        }
+    }
+
     /// Makes every CPU forget its translations for `range`. May be called with preemption off, but not interrupts.
     pub(in crate::mm) fn flush(&self, range: Range<usize>) {
         if range.is_empty() {
             return;
         }
+        if pcid::on() {
+            return self.flush_tagged(range);
+        }
         irq::preempt_disable();
-        let others = CpuMask(self.cpu_mask().0 & !CpuMask::of(cpu::id()).0);
+        let others = self.other_users();
         let this = core::ptr::from_ref(self).addr();
         let forget = move || {
             if ACTIVE[cpu::id()].load(Ordering::Relaxed).addr() == this {
-                if range.len() > PAGE_BY_PAGE * PAGE_SIZE {
-                    paging::flush_all();
-                } else {
-                    range.clone().step_by(PAGE_SIZE).for_each(paging::flush_page);
-                }
+                forget_range(range.clone());
             }
         };
         forget();
@@ -50,6 +92,48 @@ impl AddressSpace {
             cpu::call_on(others, &forget);
         }
         irq::preempt_enable();
+    }
+
+    /// The same where translations are tagged: CPUs that have left the space learn from its count of changes that they must forget some.
+    #[inline(never)]
+    fn flush_tagged(&self, range: Range<usize>) {
+        irq::preempt_disable();
+        // Before the mask is looked at.
+        let change = self.asid.change();
+        let others = self.other_users();
+        let this = core::ptr::from_ref(self).addr();
+        let catch_up = move || {
+            let state = irq::save_and_disable();
+            let cpu = cpu::id();
+            if ACTIVE[cpu].load(Ordering::Relaxed).addr() == this {
+                match REMEMBERED[cpu].catch_up(&self.asid, change) {
+                    Forget::Nothing => {}
+                    Forget::Changed => forget_range(range.clone()),
+                    Forget::Everything => paging::flush_all(),
+                }
+            }
+            irq::restore(state);
+        };
+        catch_up();
+        if others.0 != 0 {
+            cpu::call_on(others, &catch_up);
+        }
+        irq::preempt_enable();
+    }
+
+    /// The CPUs beside this one that have the tables loaded. Preemption is off.
+    fn other_users(&self) -> CpuMask {
+        self.cpu_mask().without(cpu::id())
+    }
+}
+
+/// Forgets this CPU's translations for `range` of the space that it has loaded.
+#[inline]
+fn forget_range(range: Range<usize>) {
+    if range.len() > PAGE_BY_PAGE * PAGE_SIZE {
+        paging::flush_all();
+    } else {
+        range.step_by(PAGE_SIZE).for_each(paging::flush_page);
     }
 }
 
