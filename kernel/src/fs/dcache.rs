@@ -28,6 +28,8 @@ const NAMES_PER_BUCKET: usize = 4;
 const STEP: usize = 4;
 
 /// What the cache knows of a name.
+// Has a slab cache, which knows it by its alignment.
+#[repr(align(16))]
 pub struct Entry {
     place: Arc<Place>,
     /// `None`: the name does not exist.

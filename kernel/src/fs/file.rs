@@ -178,6 +178,8 @@ pub struct Owner {
 }
 
 /// An open file description.
+// Has a slab cache, which knows it by its alignment.
+#[repr(align(16))]
 pub struct File {
     path: Path,
     ops: Arc<dyn FileOps>,

@@ -21,6 +21,8 @@ use alloc::{
 use core::{any::Any, ops::Range};
 
 /// An inode: what all file systems share (number, type, locks) and the operations of its own.
+// Has a slab cache, which knows it by its alignment.
+#[repr(align(16))]
 pub struct Inode {
     fs: Weak<dyn FileSystem>,
     ino: u64,

@@ -1,4 +1,4 @@
-//! The kernel's heap: slabs for objects to 2 KiB, pages from the buddy allocator above.
+//! The kernel's heap: slabs for objects to 2 KiB and for those that have a cache (`caches`), pages from the buddy allocator above.
 //!
 //! Each CPU has magazines of free objects (no lock, no atomic operation: preemption off and a mark that keeps interrupt
 //! handlers away, as in `node`), slabs that they are refilled from and drained into (a lock that only this CPU takes, unless
@@ -9,29 +9,27 @@
 //! Works in interrupt handlers. Locks: a CPU's slabs (class SLAB), inside it the frame allocator's. Never waits, except that an allocation
 //! which fails in a task that may sleep lets caches shrink and tries again.
 
+mod caches;
 mod debug;
+mod large;
 
-use super::{
-    PAGE_SIZE, PhysAddr, VirtAddr,
-    node::{self, Purpose},
-    page::{PageKind, page},
-    reclaim,
-};
+pub use caches::usage;
+
+use super::{PAGE_SIZE, reclaim};
 use crate::{
     arch::{cpu, irq},
     sync::{IrqSpinLock, PreemptGuard, class},
 };
 use alloc::boxed::Box;
+use caches::{CLASS_COUNT, CLASSES, ClassId};
 use core::{
     alloc::{GlobalAlloc, Layout},
     cell::{Cell, UnsafeCell},
     ptr::{self, NonNull},
     sync::atomic::{AtomicUsize, Ordering, compiler_fence},
 };
-use slab::{
-    CLASS_COUNT, Chain, ClassId, MAGAZINE_SIZE, Magazine, PageBacking, RemoteList, Slabs, Usage,
-    guard,
-};
+use large::{alloc_large, alloc_pages, free_large, free_pages, large};
+use slab::{Chain, MAGAZINE_SIZE, Magazine, PageBacking, RemoteList, Slabs, guard};
 
 /// Whether objects are poisoned and have red zones: in builds with debug assertions.
 const GUARDED: bool = cfg!(debug_assertions);
@@ -50,7 +48,8 @@ unsafe impl Send for CpuMagazines {}
 
 impl CpuMagazines {
     const fn new() -> Self {
-        Self { busy: Cell::new(false), magazines: UnsafeCell::new(Magazine::for_classes()) }
+        let magazines = Magazine::for_classes(&CLASSES);
+        Self { busy: Cell::new(false), magazines: UnsafeCell::new(magazines) }
     }
 }
 
@@ -59,13 +58,18 @@ pub static BOOT_MAGAZINES: CpuMagazines = CpuMagazines::new();
 
 /// Gives a CPU that is about to start what it needs to allocate.
 pub fn prepare_cpu(cpu: usize) {
-    cpu::set_magazines(cpu, Box::leak(Box::new(CpuMagazines::new())));
+    // In place: it is too large for a kernel stack.
+    let zeros = Box::<CpuMagazines>::new_zeroed();
+    // SAFETY: zeros are magazines without objects that have room for none, and not in use.
+    let mut here = unsafe { zeros.assume_init() };
+    Magazine::set_limits(here.magazines.get_mut(), &CLASSES);
+    cpu::set_magazines(cpu, Box::leak(here));
 }
 
 /// A CPU's slabs, and what others gave back to them.
 #[repr(align(128))]
 struct CpuHeap {
-    slabs: IrqSpinLock<Slabs>,
+    slabs: IrqSpinLock<Slabs<CLASS_COUNT>>,
     remote: [RemoteList; CLASS_COUNT],
     /// Pages in `slabs`, to look at without the lock.
     pages: AtomicUsize,
@@ -84,7 +88,7 @@ static HEAPS: [CpuHeap; cpu::MAX_CPUS] = {
 
 const fn cpu_heap(cpu: u16) -> CpuHeap {
     CpuHeap {
-        slabs: IrqSpinLock::new(&class::SLAB, Slabs::new(cpu)),
+        slabs: IrqSpinLock::new(&class::SLAB, Slabs::new(cpu, &CLASSES)),
         remote: [const { RemoteList::new() }; CLASS_COUNT],
         pages: AtomicUsize::new(0),
     }
@@ -129,6 +133,11 @@ fn with_magazine<R>(class: ClassId, f: impl FnOnce(&mut Magazine) -> R) -> Optio
     result
 }
 
+/// How many objects go between a magazine and the slabs at a time.
+fn half_magazine(class: ClassId) -> usize {
+    CLASSES.slab(class).magazine_limit() / 2
+}
+
 /// Takes objects from this CPU's slabs: one to return, others for the magazine.
 fn refill(class: ClassId) -> Option<*mut u8> {
     let pinned = PreemptGuard::new();
@@ -136,7 +145,7 @@ fn refill(class: ClassId) -> Option<*mut u8> {
     let mut slabs = heap.slabs.lock();
     collect_remote(heap, &mut slabs, class);
     let filled = with_magazine(class, |magazine| {
-        let wanted = magazine.room().min(class.magazine_limit() / 2);
+        let wanted = magazine.room().min(half_magazine(class));
         slabs.alloc(class, wanted, &mut Blocks, |object| {
             let kept = magazine.push(object);
             debug_assert!(kept, "there is room for as many as were asked for");
@@ -153,11 +162,12 @@ fn refill(class: ClassId) -> Option<*mut u8> {
 }
 
 /// Puts objects that other CPUs freed into the slabs they came from.
-fn collect_remote(heap: &CpuHeap, slabs: &mut Slabs, class: ClassId) {
+fn collect_remote(heap: &CpuHeap, slabs: &mut Slabs<CLASS_COUNT>, class: ClassId) {
     let remote = &heap.remote[class.index()];
     if !remote.is_empty() {
         // SAFETY: what is on a CPU's remote list came from its slabs, with this class, and was freed.
         remote.take_all(|object| unsafe { slabs.free(object, class, &mut Blocks) });
+        heap.pages.store(slabs.pages(), Ordering::Relaxed);
     }
 }
 
@@ -174,7 +184,7 @@ fn free_object(object: *mut u8, class: ClassId) {
 fn free_slow(object: *mut u8, class: ClassId) {
     give_back(class, |back| {
         let pushed = with_magazine(class, |magazine| {
-            magazine.drain_oldest(class.magazine_limit() / 2, |old| back.take(old));
+            magazine.drain_oldest(half_magazine(class), |old| back.take(old));
             magazine.push(object)
         });
         if pushed != Some(true) {
@@ -198,7 +208,7 @@ pub(super) fn drain_here() {
 struct Returning<'a> {
     class: ClassId,
     cpu: usize,
-    slabs: &'a mut Slabs,
+    slabs: &'a mut Slabs<CLASS_COUNT>,
     /// Other CPUs' objects, as long as they come from the same one, which is `owner`.
     chain: Chain,
     owner: usize,
@@ -220,7 +230,7 @@ impl Returning<'_> {
     /// Takes an object that its user gave up.
     fn take(&mut self, object: *mut u8) {
         // SAFETY: the object was allocated with this class and is still out of its slab.
-        let owner = usize::from(unsafe { slab::owner_of(object, self.class) });
+        let owner = usize::from(unsafe { slab::owner_of(object, CLASSES.slab(self.class)) });
         if owner == self.cpu {
             // SAFETY: it came from these slabs, and its user gave it up.
             unsafe { self.slabs.free(object, self.class, &mut Blocks) };
@@ -257,81 +267,14 @@ pub(super) fn shrink() -> usize {
         .sum()
 }
 
-/// What the slabs of a class have: the size of its objects, how many are in a slab, its pages, and what all CPUs have of it. Objects in magazines count
-/// as taken.
-pub struct ClassUsage {
-    pub size: usize,
-    pub per_slab: usize,
-    pub slab_pages: usize,
-    pub usage: Usage,
-}
-
-/// The same of every class (`/proc/slabinfo`).
-pub fn usage() -> impl Iterator<Item = ClassUsage> {
-    ClassId::all().map(|class| {
-        let mut usage = Usage::default();
-        for heap in &HEAPS {
-            let here = heap.slabs.lock().usage(class);
-            usage.slabs += here.slabs;
-            usage.taken += here.taken;
-        }
-        let (size, per_slab) = (class.size(), class.capacity());
-        ClassUsage { size, per_slab, slab_pages: 1 << class.slab_order(), usage }
-    })
-}
-
 /// Pages in slabs.
 pub fn slab_pages() -> usize {
     HEAPS.iter().map(|heap| heap.pages.load(Ordering::Relaxed)).sum()
 }
 
-/// Takes `count` pages, aligned to 2^`order` of them.
-fn alloc_pages(count: usize, order: u8) -> Option<*mut u8> {
-    let frame = if order == 0 {
-        node::alloc_page(Purpose::Kernel)?
-    } else if count == 1 << order {
-        node::alloc_kept_block(order)?
-    } else {
-        alloc_part(count, order)?
-    };
-    page(frame).set_kind(PageKind::Kernel);
-    Some(PhysAddr::of_frame(frame).to_virt().as_mut_ptr())
-}
-
-/// Takes the first `count` pages of a block.
-#[inline(never)]
-fn alloc_part(count: usize, order: u8) -> Option<u32> {
-    let frame = node::alloc_block(order, Purpose::Kernel)?;
-    node::free_range(frame + count as u32, frame + (1 << order));
-    Some(frame)
-}
-
-fn free_pages(pages: *mut u8, count: usize) {
-    let frame = VirtAddr(pages.addr()).to_phys().frame_number();
-    if count == 1 {
-        node::free_page(frame);
-    } else if count.is_power_of_two() && count.trailing_zeros() <= u32::from(buddy::MAX_ORDER) {
-        node::free_kept_block(frame, count.trailing_zeros() as u8);
-    } else {
-        node::free_range(frame, frame + count as u32);
-    }
-}
-
-/// Pages and the order of the block for a large layout (size, alignment); `None` when there is no such block.
-#[inline]
-fn large(size: usize, align: usize) -> Option<(usize, u8)> {
-    if size <= PAGE_SIZE && align <= PAGE_SIZE {
-        return Some((1, 0));
-    }
-    let count = size.div_ceil(PAGE_SIZE);
-    let order = count.max(align / PAGE_SIZE).next_power_of_two().ilog2() as u8;
-    (order <= buddy::MAX_ORDER).then_some((count, order))
-}
-
 #[inline(always)]
 fn class_of(layout: &Layout) -> Option<ClassId> {
-    let extra = if GUARDED { guard::TRAILER_SIZE } else { 0 };
-    ClassId::for_request(layout.size() + extra, layout.align())
+    CLASSES.for_request(layout.size(), layout.align())
 }
 
 #[inline(never)]
@@ -346,21 +289,6 @@ fn alloc_object(class: ClassId) -> *mut u8 {
 fn alloc_slow(class: ClassId) -> *mut u8 {
     let once = || refill(class);
     once().or_else(|| reclaim::retry_kernel(once)).unwrap_or(ptr::null_mut())
-}
-
-#[inline(never)]
-fn alloc_large(size: usize, align: usize) -> *mut u8 {
-    // When no block is that large, nothing that could be freed would help.
-    let Some((count, order)) = large(size, align) else { return ptr::null_mut() };
-    let once = || alloc_pages(count, order);
-    once().or_else(|| reclaim::retry_kernel(once)).unwrap_or(ptr::null_mut())
-}
-
-#[inline(never)]
-fn free_large(pages: *mut u8, size: usize, align: usize) {
-    if let Some((count, _)) = large(size, align) {
-        free_pages(pages, count);
-    }
 }
 
 /// The allocator behind `alloc`.

@@ -30,6 +30,8 @@ use core::sync::atomic::{
 pub const NAME_LEN: usize = 16;
 
 /// A thread. Each subsystem has its part; only that subsystem reaches inside.
+// Has a slab cache, which knows it by its alignment.
+#[repr(align(16))]
 pub struct Task {
     /// The thread id; an `execve` in a thread that is not the leader gives it the leader's.
     tid: AtomicU32,

@@ -23,7 +23,7 @@ mod testing;
 pub use fd_map::{FdMap, Full, Lent, Lookups};
 pub use hash::RcuHash;
 #[cfg(not(loom))]
-pub use page_tree::{OutOfMemory, PageTree, Word};
+pub use page_tree::{OutOfMemory, PAGE_TREE_NODE, PageTree, Word};
 
 /// The kernel's read-copy-update.
 ///

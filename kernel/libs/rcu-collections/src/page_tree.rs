@@ -34,10 +34,15 @@ pub unsafe trait Word: Clone + Send + Sync + 'static {
     unsafe fn from_word(word: NonZeroUsize) -> Self;
 }
 
+/// What a node takes: 64 words and a little.
+pub const PAGE_TREE_NODE: Layout = Layout::new::<Node>();
+
 /// There was no memory for a node.
 #[derive(Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
 
+// Aligned beyond its need, so that an allocator can tell nodes by their layout.
+#[repr(align(16))]
 struct Node {
     /// How far an index is shifted to give the slot: 0 in a leaf.
     shift: u32,

@@ -1,67 +1,38 @@
-//! Size classes: powers of two and the sizes half-way between them.
+//! Classes: the size classes, powers of two and the sizes half-way between them, and the caches.
+//!
+//! A request finds its class by its layout alone, in most places when the kernel is compiled. For what `Box`, `Arc` and `Vec` ask for, a layout is
+//! all that an allocator gets to know, so it is by its layout that an object has a cache: see [`Cache`].
+
+use super::{Cache, SlabLayout};
 
 /// Sizes in bytes. Each is a multiple of 16, so every object is aligned to 16 at least.
 const SIZES: [u16; 14] = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048];
 
-/// Bytes that a slab's header takes at its start.
-pub const HEADER_SIZE: usize = 64;
+/// How many size classes there are.
+pub const SIZE_CLASSES: usize = SIZES.len();
 
-/// How many classes there are.
-pub const CLASS_COUNT: usize = SIZES.len();
+/// The largest object of a size class.
+pub const MAX_SIZE: usize = SIZES[SIZE_CLASSES - 1] as usize;
 
-/// The largest object.
-pub const MAX_SIZE: usize = SIZES[CLASS_COUNT - 1] as usize;
+/// What tables by size count in.
+const UNIT: usize = 16;
 
-/// A size class.
+/// A class by size, in units rounded up.
+type BySize = [u8; MAX_SIZE / UNIT + 1];
+
+/// One of the `N` classes of a heap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ClassId(u8);
+pub struct ClassId<const N: usize>(u8);
 
-/// Size in units of 16 bytes, rounded up, to class.
-const BY_SIZE: [u8; MAX_SIZE / 16 + 1] = {
-    let mut table = [0; MAX_SIZE / 16 + 1];
-    let mut class = 0;
-    let mut unit = 0;
-    while unit < table.len() {
-        if unit * 16 > SIZES[class] as usize {
-            class += 1;
-        }
-        table[unit] = class as u8;
-        unit += 1;
-    }
-    table
-};
-
-impl ClassId {
-    /// The class for a request; `None` when it is too large or too strictly aligned for a slab.
-    #[inline(always)]
-    pub const fn for_request(size: usize, align: usize) -> Option<ClassId> {
-        if align > 16 {
-            return ClassId::for_aligned(size, align);
-        }
-        if size > MAX_SIZE {
-            return None;
-        }
-        Some(ClassId(BY_SIZE[size.div_ceil(16)]))
-    }
-
-    /// The same for what is aligned to more than every class: only powers of two are aligned to their size.
-    #[inline(never)]
-    const fn for_aligned(size: usize, align: usize) -> Option<ClassId> {
-        let size = if size > align { size } else { align };
-        if size > MAX_SIZE {
-            return None;
-        }
-        Some(ClassId(BY_SIZE[size.next_power_of_two().div_ceil(16)]))
-    }
-
-    /// All classes.
-    pub fn all() -> impl Iterator<Item = ClassId> {
-        (0..CLASS_COUNT).map(ClassId::nth)
+impl<const N: usize> ClassId<N> {
+    /// All classes: the size classes, then the caches.
+    pub fn all() -> impl Iterator<Item = ClassId<N>> {
+        (0..N).map(ClassId::nth)
     }
 
     /// The class with this place among them.
-    pub(super) const fn nth(index: usize) -> ClassId {
-        assert!(index < CLASS_COUNT);
+    pub(super) const fn nth(index: usize) -> ClassId<N> {
+        assert!(index < N && N <= u8::MAX as usize);
         ClassId(index as u8)
     }
 
@@ -69,112 +40,205 @@ impl ClassId {
     #[inline]
     pub const fn index(self) -> usize {
         let index = self.0 as usize;
-        // SAFETY: classes are made by `nth`, and from the table of classes by size, which is filled with such numbers.
-        unsafe { core::hint::assert_unchecked(index < CLASS_COUNT) };
+        // SAFETY: classes are made by `nth`, and from tables that `Classes::new` filled with such numbers.
+        unsafe { core::hint::assert_unchecked(index < N) };
         index
     }
+}
 
-    /// Bytes in an object.
-    #[inline]
-    pub const fn size(self) -> usize {
-        SIZES[self.index()] as usize
+/// The classes of a heap.
+pub struct Classes<const N: usize> {
+    slabs: [SlabLayout; N],
+    caches: &'static [Cache],
+    /// The largest object that has a cache.
+    largest: usize,
+    /// Bytes that each object has behind what was asked for.
+    trailer: usize,
+    by_size: BySize,
+    /// For requests that are aligned to exactly [`UNIT`]: they may have a cache.
+    by_size_aligned: BySize,
+}
+
+impl<const N: usize> Classes<N> {
+    /// The size classes and `caches`; each object has `trailer` bytes beyond its size.
+    pub const fn new(caches: &'static [Cache], trailer: usize) -> Self {
+        assert!(N == SIZE_CLASSES + caches.len() && N <= u8::MAX as usize);
+        assert!(trailer.is_multiple_of(UNIT) && trailer < MAX_SIZE);
+        let mut by_size = [0; MAX_SIZE / UNIT + 1];
+        let mut unit = 0;
+        while unit * UNIT + trailer <= MAX_SIZE {
+            by_size[unit] = size_class(unit * UNIT + trailer);
+            unit += 1;
+        }
+        let mut classes = Classes {
+            slabs: [SlabLayout::of_size_class(SIZES[0] as usize); N],
+            caches,
+            largest: 0,
+            trailer,
+            by_size,
+            by_size_aligned: by_size,
+        };
+        let mut class = 0;
+        while class < SIZE_CLASSES {
+            classes.slabs[class] = SlabLayout::of_size_class(SIZES[class] as usize);
+            class += 1;
+        }
+        while class < N {
+            let Cache { layout, .. } = caches[class - SIZE_CLASSES];
+            assert!(
+                classes.cache_of(layout.size(), layout.align()) == class,
+                "two caches have the same layout: give one type some bytes more, or no cache"
+            );
+            if layout.size() > classes.largest {
+                classes.largest = layout.size();
+            }
+            if layout.align() == UNIT && layout.size() <= classes.limit() {
+                classes.by_size_aligned[layout.size() / UNIT] = class as u8;
+            }
+            classes.slabs[class] = SlabLayout::of_cache(layout.size() + trailer, layout.align());
+            class += 1;
+        }
+        classes
     }
 
-    /// The order of a slab: it is 2^order pages.
-    #[inline]
-    pub const fn slab_order(self) -> u8 {
-        LAYOUTS[self.index()].order
+    /// The largest request that a size class serves.
+    #[inline(always)]
+    const fn limit(&self) -> usize {
+        MAX_SIZE - self.trailer
     }
 
-    /// Where in the slab the first object is.
-    #[inline]
-    pub const fn first_offset(self) -> usize {
-        LAYOUTS[self.index()].first_offset as usize
+    /// The class for a request; `None` when it is too large or too strictly aligned for a slab.
+    #[inline(always)]
+    pub const fn for_request(&self, size: usize, align: usize) -> Option<ClassId<N>> {
+        if align < UNIT && size <= self.limit() {
+            Some(ClassId(self.by_size[size.div_ceil(UNIT)]))
+        } else if align == UNIT && size <= self.limit() {
+            Some(ClassId(self.by_size_aligned[size.div_ceil(UNIT)]))
+        } else if align > UNIT || size <= self.largest {
+            self.search(size, align)
+        } else {
+            None
+        }
     }
 
-    /// How many objects a slab holds.
-    #[inline]
-    pub const fn capacity(self) -> usize {
-        LAYOUTS[self.index()].capacity as usize
+    /// The same for what the tables do not have.
+    #[inline(never)]
+    const fn search(&self, size: usize, align: usize) -> Option<ClassId<N>> {
+        let cache = self.cache_of(size, align);
+        if cache < N {
+            return Some(ClassId(cache as u8));
+        }
+        // Of the size classes only powers of two are aligned to their size.
+        let least = if size + self.trailer > align { size + self.trailer } else { align };
+        if align <= UNIT || least > MAX_SIZE {
+            return None;
+        }
+        Some(ClassId(size_class(least.next_power_of_two())))
     }
 
-    /// How many objects a magazine keeps: fewer of the large ones.
+    /// The place among the classes of the cache of this layout; `N` if it has none.
+    const fn cache_of(&self, size: usize, align: usize) -> usize {
+        let mut n = 0;
+        while n < self.caches.len() {
+            let layout = self.caches[n].layout;
+            if layout.size() == size && layout.align() == align {
+                return SIZE_CLASSES + n;
+            }
+            n += 1;
+        }
+        N
+    }
+
+    /// How objects of a class lie in its slabs.
     #[inline]
-    pub const fn magazine_limit(self) -> usize {
-        match self.size() {
-            0..=256 => super::MAGAZINE_SIZE,
-            257..=1024 => super::MAGAZINE_SIZE / 2,
-            _ => super::MAGAZINE_SIZE / 4,
+    pub const fn slab(&self, class: ClassId<N>) -> &SlabLayout {
+        &self.slabs[class.index()]
+    }
+
+    /// The name of a class that is a cache.
+    pub const fn name(&self, class: ClassId<N>) -> Option<&'static str> {
+        match class.index().checked_sub(SIZE_CLASSES) {
+            Some(n) => Some(self.caches[n].name),
+            None => None,
         }
     }
 }
 
-/// How a class lies in its slabs.
-struct SlabLayout {
-    order: u8,
-    first_offset: u16,
-    capacity: u16,
-}
-
-const LAYOUTS: [SlabLayout; CLASS_COUNT] = {
-    let mut layouts =
-        [const { SlabLayout { order: 0, first_offset: 0, capacity: 0 } }; CLASS_COUNT];
+/// The place of the smallest size class for `size` bytes, which are at most [`MAX_SIZE`].
+const fn size_class(size: usize) -> u8 {
     let mut class = 0;
-    while class < CLASS_COUNT {
-        let size = SIZES[class] as usize;
-        let order = match size {
-            0..=256 => 0,
-            257..=768 => 1,
-            769..=1536 => 2,
-            _ => 3,
-        };
-        // Objects are as aligned as their size is.
-        let natural = 1 << size.trailing_zeros();
-        let first = if natural > HEADER_SIZE { natural } else { HEADER_SIZE };
-        let capacity = ((4096 << order) - first) / size;
-        layouts[class] =
-            SlabLayout { order, first_offset: first as u16, capacity: capacity as u16 };
+    while (SIZES[class] as usize) < size {
         class += 1;
     }
-    layouts
-};
+    class as u8
+}
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::testing::{CACHES, CLASSES, COUNT};
+    use proptest::prelude::*;
+
+    type Id = ClassId<COUNT>;
+
+    fn is_cache(class: Id) -> bool {
+        CLASSES.name(class).is_some()
+    }
 
     #[test]
     fn every_request_fits_its_class_and_the_class_below_is_too_small() {
         for size in 0..=MAX_SIZE {
-            let class = ClassId::for_request(size, 8).unwrap();
-            assert!(class.size() >= size);
+            let class = CLASSES.for_request(size, 8).unwrap();
+            assert!(CLASSES.slab(class).size() >= size);
             assert!(class.index() == 0 || usize::from(SIZES[class.index() - 1]) < size);
         }
-        assert_eq!(ClassId::for_request(MAX_SIZE + 1, 8), None);
+        assert_eq!(CLASSES.for_request(MAX_SIZE + 1, 8), None);
     }
 
     #[test]
-    fn aligned_requests_get_a_class_whose_objects_are_aligned() {
-        for shift in 0..=11 {
-            let align = 1usize << shift;
-            for size in [1, 17, 40, 100, 600, 2048] {
-                let class = ClassId::for_request(size, align).unwrap();
-                assert!(class.size() >= size);
-                assert_eq!(class.size() % align.min(16), 0);
-                if align > 16 {
-                    assert_eq!(class.size() % align, 0);
-                    assert_eq!(class.first_offset() % align, 0);
-                }
+    fn objects_with_a_cache_get_it_and_take_their_own_size_there() {
+        for (n, cache) in CACHES.iter().enumerate() {
+            let (size, align) = (cache.layout.size(), cache.layout.align());
+            let class = CLASSES.for_request(size, align).unwrap();
+            assert_eq!(class, Id::nth(SIZE_CLASSES + n));
+            assert_eq!(CLASSES.slab(class).size(), size.next_multiple_of(align));
+            assert_eq!(CLASSES.name(class), Some(cache.name));
+        }
+    }
+
+    #[test]
+    fn what_guards_add_is_beside_what_was_asked_for() {
+        const TRAILER: usize = 112;
+        let guarded = Classes::<COUNT>::new(&CACHES, TRAILER);
+        for size in 0..=5000 {
+            for align in [1, 8, 16, 64] {
+                let plain = CLASSES.for_request(size, align).filter(|&class| is_cache(class));
+                let class = guarded.for_request(size, align);
+                assert_eq!(class.filter(|&class| is_cache(class)), plain, "{size} {align}");
+                let room = class.map(|class| guarded.slab(class).size());
+                assert!(room.is_none_or(|room| room >= size + TRAILER));
             }
         }
-        assert_eq!(ClassId::for_request(8, 4096), None);
     }
 
-    #[test]
-    fn no_class_wastes_more_than_a_seventh_of_its_slab() {
-        for class in ClassId::all() {
-            let slab = 4096 << class.slab_order();
-            assert!(class.capacity() * class.size() * 7 >= slab * 6, "{}", class.size());
+    proptest! {
+        /// What has no cache gets a size class, with whatever alignment it asks for.
+        #[test]
+        fn only_the_layout_of_a_cache_leads_to_it(size in 0usize..5000, shift in 0u32..13) {
+            let align = 1usize << shift;
+            let cached = CACHES
+                .iter()
+                .any(|cache| cache.layout.size() == size && cache.layout.align() == align);
+            match CLASSES.for_request(size, align) {
+                Some(class) => {
+                    let slab = CLASSES.slab(class);
+                    prop_assert_eq!(is_cache(class), cached);
+                    prop_assert!(slab.size() >= size);
+                    prop_assert_eq!(slab.size() % align, 0);
+                    prop_assert_eq!(slab.first_offset() % align, 0);
+                }
+                None => prop_assert!(!cached && size.max(align).next_power_of_two() > MAX_SIZE),
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A CPU's own stack of free objects of one class.
 
-use super::{CLASS_COUNT, ClassId};
+use super::{ClassId, Classes};
 use core::hint;
 
 /// The most objects in a magazine.
@@ -22,14 +22,19 @@ impl Magazine {
     }
 
     /// An empty one for each class, in their order.
-    pub const fn for_classes() -> [Self; CLASS_COUNT] {
-        let mut magazines = [const { Self::new(0) }; CLASS_COUNT];
+    pub const fn for_classes<const N: usize>(classes: &Classes<N>) -> [Self; N] {
+        let mut magazines = [const { Self::new(0) }; N];
+        Self::set_limits(&mut magazines, classes);
+        magazines
+    }
+
+    /// Makes magazines for nothing (memory that is all zeros) such as those of [`Magazine::for_classes`].
+    pub const fn set_limits<const N: usize>(magazines: &mut [Self; N], classes: &Classes<N>) {
         let mut index = 0;
-        while index < CLASS_COUNT {
-            magazines[index].limit = ClassId::nth(index).magazine_limit();
+        while index < N {
+            magazines[index].limit = classes.slab(ClassId::nth(index)).magazine_limit();
             index += 1;
         }
-        magazines
     }
 
     /// Takes the object freed last: the one most likely to be in the cache.

@@ -1,6 +1,6 @@
 //! The slabs of one CPU.
 
-use super::{CLASS_COUNT, ClassId, FreeObject, class::HEADER_SIZE};
+use super::{ClassId, Classes, FreeObject, SlabLayout, layout::HEADER_SIZE};
 use core::ptr::{self, NonNull};
 
 /// Where slabs come from and go to.
@@ -31,13 +31,14 @@ struct Header {
 const _: () = assert!(size_of::<Header>() <= HEADER_SIZE);
 
 /// The slabs of one CPU, a list a class of those that have free objects. Slabs without any are on no list.
-pub struct Slabs {
+pub struct Slabs<const N: usize> {
     owner: u16,
-    partial: [*mut Header; CLASS_COUNT],
+    classes: &'static Classes<N>,
+    partial: [*mut Header; N],
     /// Slabs of each class that are wholly free; one is kept for the next allocation.
-    empty: [usize; CLASS_COUNT],
+    empty: [usize; N],
     /// Slabs of each class, and objects of it that were taken.
-    usage: [Usage; CLASS_COUNT],
+    usage: [Usage; N],
     /// Pages in all slabs.
     pages: usize,
 }
@@ -52,16 +53,17 @@ pub struct Usage {
 }
 
 // SAFETY: the lists link memory that belongs to this value alone; it may move to another CPU with it.
-unsafe impl Send for Slabs {}
+unsafe impl<const N: usize> Send for Slabs<N> {}
 
-impl Slabs {
-    /// No slabs yet; `owner` is the CPU they will belong to.
-    pub const fn new(owner: u16) -> Self {
+impl<const N: usize> Slabs<N> {
+    /// No slabs of these classes yet; `owner` is the CPU they will belong to.
+    pub const fn new(owner: u16, classes: &'static Classes<N>) -> Self {
         Self {
             owner,
-            partial: [ptr::null_mut(); CLASS_COUNT],
-            empty: [0; CLASS_COUNT],
-            usage: [Usage { slabs: 0, taken: 0 }; CLASS_COUNT],
+            classes,
+            partial: [ptr::null_mut(); N],
+            empty: [0; N],
+            usage: [Usage { slabs: 0, taken: 0 }; N],
             pages: 0,
         }
     }
@@ -73,18 +75,19 @@ impl Slabs {
     }
 
     /// What there is of a class.
-    pub fn usage(&self, class: ClassId) -> Usage {
+    pub fn usage(&self, class: ClassId<N>) -> Usage {
         self.usage[class.index()]
     }
 
     /// Takes up to `count` objects; `sink` gets each. How many there were.
     pub fn alloc(
         &mut self,
-        class: ClassId,
+        class: ClassId<N>,
         count: usize,
         backing: &mut impl PageBacking,
         mut sink: impl FnMut(*mut u8),
     ) -> usize {
+        let layout = self.classes.slab(class);
         let mut taken = 0;
         while taken < count {
             let mut slab = self.partial[class.index()];
@@ -98,11 +101,11 @@ impl Slabs {
                 self.empty[class.index()] -= 1;
             }
             while taken < count {
-                let Some(object) = take_object(header, class) else { break };
+                let Some(object) = take_object(header, layout) else { break };
                 sink(object);
                 taken += 1;
             }
-            if usize::from(header.in_use) == class.capacity() {
+            if usize::from(header.in_use) == layout.capacity() {
                 self.unlink(slab, class);
             }
         }
@@ -115,12 +118,18 @@ impl Slabs {
     /// # Safety
     /// `object` came from [`Slabs::alloc`] of this value with this class, and nobody uses it any more.
     #[inline]
-    pub unsafe fn free(&mut self, object: *mut u8, class: ClassId, backing: &mut impl PageBacking) {
-        let slab = header_of(object, class);
+    pub unsafe fn free(
+        &mut self,
+        object: *mut u8,
+        class: ClassId<N>,
+        backing: &mut impl PageBacking,
+    ) {
+        let layout = self.classes.slab(class);
+        let slab = header_of(object, layout);
         // SAFETY: an object in use keeps its slab alive (caller).
         let header = unsafe { &mut *slab };
         debug_assert!(header.owner == self.owner && usize::from(header.class) == class.index());
-        let was_full = usize::from(header.in_use) == class.capacity();
+        let was_full = usize::from(header.in_use) == layout.capacity();
         let object = object.cast::<FreeObject>();
         // SAFETY: the object is free now (caller), and has room for the link.
         unsafe { (*object).next = header.free };
@@ -143,7 +152,7 @@ impl Slabs {
     unsafe fn refile(
         &mut self,
         slab: *mut Header,
-        class: ClassId,
+        class: ClassId<N>,
         was_full: bool,
         is_empty: bool,
         backing: &mut impl PageBacking,
@@ -178,8 +187,13 @@ impl Slabs {
         before - self.pages
     }
 
-    fn new_slab(&mut self, class: ClassId, backing: &mut impl PageBacking) -> Option<*mut Header> {
-        let block = backing.alloc_block(class.slab_order())?;
+    fn new_slab(
+        &mut self,
+        class: ClassId<N>,
+        backing: &mut impl PageBacking,
+    ) -> Option<*mut Header> {
+        let order = self.classes.slab(class).order();
+        let block = backing.alloc_block(order)?;
         let slab = block.as_ptr().cast::<Header>();
         // SAFETY: the block is ours, aligned to its size, and larger than a header.
         unsafe {
@@ -193,7 +207,7 @@ impl Slabs {
                 class: class.index() as u8,
             });
         }
-        self.pages += 1 << class.slab_order();
+        self.pages += 1 << order;
         self.usage[class.index()].slabs += 1;
         self.empty[class.index()] += 1;
         self.link(slab, class);
@@ -205,20 +219,21 @@ impl Slabs {
     unsafe fn release(
         &mut self,
         slab: *mut Header,
-        class: ClassId,
+        class: ClassId<N>,
         backing: &mut impl PageBacking,
     ) {
+        let order = self.classes.slab(class).order();
         self.unlink(slab, class);
         self.empty[class.index()] -= 1;
-        self.pages -= 1 << class.slab_order();
+        self.pages -= 1 << order;
         self.usage[class.index()].slabs -= 1;
         if let Some(block) = NonNull::new(slab.cast::<u8>()) {
             // SAFETY: the block came from `alloc_block` in `new_slab`; nothing of it is in use (caller).
-            unsafe { backing.free_block(block, class.slab_order()) };
+            unsafe { backing.free_block(block, order) };
         }
     }
 
-    fn link(&mut self, slab: *mut Header, class: ClassId) {
+    fn link(&mut self, slab: *mut Header, class: ClassId<N>) {
         let head = &mut self.partial[class.index()];
         // SAFETY: the slab and the head of our list are alive and ours.
         unsafe {
@@ -231,7 +246,7 @@ impl Slabs {
         *head = slab;
     }
 
-    fn unlink(&mut self, slab: *mut Header, class: ClassId) {
+    fn unlink(&mut self, slab: *mut Header, class: ClassId<N>) {
         // SAFETY: the slab is on our list, so it and its neighbours are alive and ours.
         unsafe {
             let (prev, next) = ((*slab).prev, (*slab).next);
@@ -250,24 +265,24 @@ impl Slabs {
 /// The CPU that owns the slab of an object.
 ///
 /// # Safety
-/// `object` was allocated with this class and is not yet back in its slab.
+/// `object` was allocated in slabs of this layout and is not yet back there.
 #[inline]
-pub unsafe fn owner_of(object: *mut u8, class: ClassId) -> u16 {
+pub unsafe fn owner_of(object: *mut u8, layout: &SlabLayout) -> u16 {
     // SAFETY: the object keeps its slab alive; the owner never changes.
-    unsafe { (*header_of(object, class)).owner }
+    unsafe { (*header_of(object, layout)).owner }
 }
 
 #[inline]
-fn header_of(object: *mut u8, class: ClassId) -> *mut Header {
-    object.map_addr(|addr| addr & !((4096usize << class.slab_order()) - 1)).cast()
+fn header_of(object: *mut u8, layout: &SlabLayout) -> *mut Header {
+    layout.slab_of(object).cast()
 }
 
-fn take_object(header: &mut Header, class: ClassId) -> Option<*mut u8> {
+fn take_object(header: &mut Header, layout: &SlabLayout) -> Option<*mut u8> {
     let object = if header.free.is_null() {
-        if usize::from(header.carved) == class.capacity() {
+        if usize::from(header.carved) == layout.capacity() {
             return None;
         }
-        let offset = class.first_offset() + usize::from(header.carved) * class.size();
+        let offset = layout.first_offset() + usize::from(header.carved) * layout.size();
         header.carved += 1;
         ptr::from_mut(header).cast::<u8>().wrapping_add(offset)
     } else {
@@ -281,118 +296,4 @@ fn take_object(header: &mut Header, class: ClassId) -> Option<*mut u8> {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::{
-        alloc::{Layout, alloc, dealloc},
-        collections::HashMap,
-    };
-
-    #[derive(Default)]
-    struct Host {
-        blocks: usize,
-        limit: Option<usize>,
-    }
-
-    impl PageBacking for Host {
-        fn alloc_block(&mut self, order: u8) -> Option<NonNull<u8>> {
-            if self.limit.is_some_and(|limit| self.blocks >= limit) {
-                return None;
-            }
-            self.blocks += 1;
-            let layout = Layout::from_size_align(4096 << order, 4096 << order).unwrap();
-            // SAFETY: the layout is not empty.
-            NonNull::new(unsafe { alloc(layout) })
-        }
-        unsafe fn free_block(&mut self, block: NonNull<u8>, order: u8) {
-            self.blocks -= 1;
-            let layout = Layout::from_size_align(4096 << order, 4096 << order).unwrap();
-            // SAFETY: it was allocated with the same layout.
-            unsafe { dealloc(block.as_ptr(), layout) };
-        }
-    }
-
-    fn take(slabs: &mut Slabs, class: ClassId, count: usize, host: &mut Host) -> Vec<*mut u8> {
-        let mut objects = Vec::new();
-        slabs.alloc(class, count, host, |object| objects.push(object));
-        objects
-    }
-
-    #[test]
-    fn objects_are_distinct_aligned_and_know_their_owner() {
-        for class in ClassId::all() {
-            let (mut slabs, mut host) = (Slabs::new(7), Host::default());
-            let mut objects = take(&mut slabs, class, 500, &mut host);
-            assert_eq!(objects.len(), 500);
-            assert_eq!(slabs.usage(class), Usage { slabs: host.blocks, taken: 500 });
-            for &object in &objects {
-                assert_eq!(object.addr() % (1 << class.size().trailing_zeros()), 0);
-                // SAFETY: just allocated, of this class.
-                assert_eq!(unsafe { owner_of(object, class) }, 7);
-                // SAFETY: the object has this size.
-                unsafe { object.write_bytes(0xa5, class.size()) };
-            }
-            objects.sort_unstable();
-            assert!(objects.windows(2).all(|w| w[1].addr() - w[0].addr() >= class.size()));
-            for object in objects {
-                // SAFETY: allocated above, freed once.
-                unsafe { slabs.free(object, class, &mut host) };
-            }
-            assert_eq!(host.blocks, 1, "one empty slab is kept");
-            assert_eq!(slabs.usage(class), Usage { slabs: 1, taken: 0 });
-            slabs.shrink(&mut host);
-            assert_eq!((host.blocks, slabs.pages()), (0, 0));
-        }
-    }
-
-    #[test]
-    fn exhausted_backing_gives_what_there_is() {
-        let class = ClassId::for_request(1024, 8).unwrap();
-        let (mut slabs, mut host) = (Slabs::new(0), Host { limit: Some(1), ..Host::default() });
-        let objects = take(&mut slabs, class, 100, &mut host);
-        assert_eq!(objects.len(), class.capacity());
-        for object in objects {
-            // SAFETY: allocated above, freed once.
-            unsafe { slabs.free(object, class, &mut host) };
-        }
-        slabs.shrink(&mut host);
-    }
-
-    proptest! {
-        /// Whatever the order of allocation and release, no object is given twice, contents stay, and all pages come back.
-        #[test]
-        fn content_survives_any_order(
-            steps in prop::collection::vec((any::<bool>(), 0usize..CLASS_COUNT, any::<usize>()), 1..400)
-        ) {
-            let (mut slabs, mut host) = (Slabs::new(1), Host::default());
-            let mut live: HashMap<usize, (*mut u8, ClassId, u8)> = HashMap::new();
-            let mut order = Vec::new();
-            for (n, (grow, class, pick)) in steps.into_iter().enumerate() {
-                if grow {
-                    let class = ClassId::all().nth(class).unwrap();
-                    for object in take(&mut slabs, class, 1 + pick % 5, &mut host) {
-                        // SAFETY: the object has this size.
-                        unsafe { object.write_bytes(n as u8, class.size()) };
-                        prop_assert!(live.insert(object.addr(), (object, class, n as u8)).is_none());
-                        order.push(object.addr());
-                    }
-                } else if !order.is_empty() {
-                    let addr = order.swap_remove(pick % order.len());
-                    let (object, class, fill) = live.remove(&addr).unwrap();
-                    // SAFETY: the object is live and was filled.
-                    let content = unsafe { core::slice::from_raw_parts(object, class.size()) };
-                    prop_assert!(content.iter().all(|&b| b == fill));
-                    // SAFETY: allocated above, freed once.
-                    unsafe { slabs.free(object, class, &mut host) };
-                }
-            }
-            for (object, class, _) in live.into_values() {
-                // SAFETY: allocated above, freed once.
-                unsafe { slabs.free(object, class, &mut host) };
-            }
-            slabs.shrink(&mut host);
-            prop_assert_eq!(host.blocks, 0);
-        }
-    }
-}
+mod tests;

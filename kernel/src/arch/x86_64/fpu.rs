@@ -20,6 +20,7 @@ use core::{
 };
 
 use abi::{Errno, Result};
+use slab::Cache;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{cpu, irq, thread::WorkFlags, uaccess};
@@ -39,6 +40,14 @@ const SOFTWARE: usize = 464;
 const MAGIC1: u32 = 0x4650_5853;
 const MAGIC2: u32 = 0x4650_5845;
 const MAGIC2_SIZE: usize = 4;
+
+/// What `xsave` wants of an area.
+const ALIGNMENT: usize = 64;
+/// Areas of CPUs with AVX. Those of others take little more than half of it, or (with AVX-512) most of a page.
+pub const CACHE: Cache = match Layout::from_size_align(832, ALIGNMENT) {
+    Ok(layout) => Cache::new("task_xstate", layout),
+    Err(_) => unreachable!(),
+};
 
 /// x87, SSE, AVX and the three parts of AVX-512.
 const WANTED: u64 = 0b1110_0111;
@@ -159,7 +168,7 @@ fn components() -> u64 {
 
 fn layout() -> Layout {
     // A CPU's area is a few kilobytes: the layout cannot be out of range.
-    Layout::from_size_align(size(), 64).unwrap_or(Layout::new::<[u64; 64]>())
+    Layout::from_size_align(size(), ALIGNMENT).unwrap_or(Layout::new::<[u64; 64]>())
 }
 
 impl FpuState {

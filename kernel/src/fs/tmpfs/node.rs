@@ -55,6 +55,8 @@ pub enum Content {
 }
 
 /// An inode's own part.
+// Has a slab cache, which knows it by its alignment.
+#[repr(align(16))]
 pub struct Node {
     shared: Arc<Shared>,
     fs: Weak<super::Tmpfs>,

@@ -1,14 +1,12 @@
 //! The heap's checks in builds with debug assertions: see `slab::guard`.
 
+use super::{CLASSES, ClassId};
 use crate::arch::{
     backtrace::{self, Symbolized},
     cpu,
 };
 use core::alloc::Layout;
-use slab::{
-    ClassId,
-    guard::{Damage, Guarded, Owner},
-};
+use slab::guard::{Damage, Guarded, Owner};
 
 /// Marks an object that is handed out; it is passed through.
 #[inline(never)]
@@ -33,7 +31,7 @@ pub fn note_free(object: *mut u8, class: ClassId, layout: &Layout) {
 
 fn guarded(object: *mut u8, class: ClassId) -> Guarded {
     // SAFETY: an object of this class, which its user has just got or just given up; classes are chosen with room for the trailer.
-    unsafe { Guarded::new(object, class.size()) }
+    unsafe { Guarded::new(object, CLASSES.slab(class).size()) }
 }
 
 fn this_owner() -> Owner {
@@ -61,6 +59,6 @@ fn complain(
     panic!(
         "heap: object {object:p} of {} bytes (class {}): {damage:?}",
         layout.size(),
-        class.size()
+        CLASSES.slab(class).size()
     )
 }

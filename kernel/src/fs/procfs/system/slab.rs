@@ -1,8 +1,8 @@
-//! `slabinfo` (`slabinfo(5)`): the size classes of the kernel's heap.
+//! `slabinfo` (`slabinfo(5)`): the caches and the size classes of the kernel's heap.
 
 use crate::mm::heap;
 use abi::Result;
-use alloc::{format, string::String};
+use alloc::{borrow::Cow, format, string::String};
 use core::fmt::Write;
 
 /// `slabinfo`. Objects that CPUs keep in their magazines count as active.
@@ -14,11 +14,12 @@ pub fn slabinfo(out: &mut String) -> Result<()> {
          <sharedavail>\n",
     );
     for class in heap::usage() {
-        let name = match class.size {
-            size if size >= 1024 && size.is_multiple_of(1024) => {
-                format!("kmalloc-{}k", size / 1024)
+        let name: Cow<'_, str> = match (class.cache, class.size) {
+            (Some(name), _) => name.into(),
+            (None, size) if size >= 1024 && size.is_multiple_of(1024) => {
+                format!("kmalloc-{}k", size / 1024).into()
             }
-            size => format!("kmalloc-{size}"),
+            (None, size) => format!("kmalloc-{size}").into(),
         };
         let (slabs, per_slab) = (class.usage.slabs, class.per_slab);
         let _ = writeln!(
