@@ -5,7 +5,7 @@
 
 use super::{FileType, Inode, IoSink, IoSource, Path};
 use crate::{
-    mm::{PageSource, SharedWriting},
+    mm::{PageSource, SharedWriting, try_alloc},
     sync::{Mutex, MutexGuard, PollEvents, PollTable, SpinLock, class},
     time::{self, Instant},
 };
@@ -208,7 +208,7 @@ impl File {
         ops: Arc<dyn FileOps>,
         claim: Claim,
     ) -> Result<Arc<File>> {
-        let file = Arc::new(File {
+        let file = File {
             path,
             ops,
             flags: AtomicU32::new((flags - OPEN_ONLY).bits()),
@@ -217,9 +217,9 @@ impl File {
             claim,
             owner: SpinLock::new(&class::TABLE, Owner::default()),
             locked: AtomicBool::new(false),
-        });
+        };
         file.ops.opened(&file);
-        Ok(file)
+        try_alloc::arc(file)
     }
 
     /// The same for a regular file opened for writing: `ETXTBSY` while a program runs from it.

@@ -12,8 +12,10 @@
 mod caches;
 mod debug;
 mod large;
+mod ready;
 
 pub use caches::usage;
+pub use ready::ready_for;
 
 use super::{PAGE_SIZE, reclaim};
 use crate::{

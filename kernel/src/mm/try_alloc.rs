@@ -1,7 +1,8 @@
 //! Allocation that can fail: for whatever user space decides the size or the number of.
 
+use super::heap;
 use abi::{Errno, Result};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::alloc::Layout;
 
 /// An empty vector with room for `capacity` elements; `ENOMEM`.
@@ -18,16 +19,14 @@ pub fn zeroed_bytes(len: usize) -> Result<Vec<u8>> {
     Ok(vec)
 }
 
-/// `Arc::new` that can fail; `ENOMEM`. Memory is tried for first: between the trial and the use another CPU could take it, which the reserve
-/// behind kernel allocations makes good.
+/// `Box::new` that can fail; `ENOMEM`.
+pub fn boxed<T>(value: T) -> Result<Box<T>> {
+    let _ready = heap::ready_for(&Layout::new::<T>()).ok_or(Errno::ENOMEM)?;
+    Ok(Box::new(value))
+}
+
+/// `Arc::new` that can fail; `ENOMEM`.
 pub fn arc<T>(value: T) -> Result<Arc<T>> {
-    let layout = Layout::new::<(usize, usize, T)>();
-    // SAFETY: the layout is not empty.
-    let trial = unsafe { alloc::alloc::alloc(layout) };
-    if trial.is_null() {
-        return Err(Errno::ENOMEM);
-    }
-    // SAFETY: allocated just above with this layout.
-    unsafe { alloc::alloc::dealloc(trial, layout) };
+    let _ready = heap::ready_for(&slab::arc_layout::<T>()).ok_or(Errno::ENOMEM)?;
     Ok(Arc::new(value))
 }

@@ -197,7 +197,7 @@ pub fn clone(args: &CloneArgs) -> Result<Pid> {
     let process = if flags.contains(CloneFlags::THREAD) {
         Arc::clone(&parent.process)
     } else {
-        new_process(&parent, tid, args)
+        new_process(&parent, tid, args)?
     };
     let keep_alt_stack = !flags.contains(CloneFlags::VM) || flags.contains(CloneFlags::VFORK);
     let inherited = parent.flags() & TaskFlags::NO_NEW_PRIVS;
@@ -214,7 +214,7 @@ pub fn clone(args: &CloneArgs) -> Result<Pid> {
         credentials: parent.credentials.load(),
         name: *parent.name.lock(),
         flags: inherited | TaskFlags::FORKED_NO_EXEC,
-    });
+    })?;
     task.personality.store(parent.personality.load(Relaxed), Relaxed);
     task.timer_slack.store(parent.timer_slack.load(Relaxed), Relaxed);
     if !flags.contains(CloneFlags::VM) {
@@ -295,7 +295,7 @@ fn clone_machine_state(parent: &Task, args: &CloneArgs) -> Result<arch::Thread> 
     Ok(arch::Thread::user(stack, frame, fpu, segments))
 }
 
-fn new_process(parent: &Arc<Task>, pid: Pid, args: &CloneArgs) -> Arc<Process> {
+fn new_process(parent: &Arc<Task>, pid: Pid, args: &CloneArgs) -> Result<Arc<Process>> {
     let how = if args.flags.contains(CloneFlags::SIGHAND) {
         HandlerFork::Share
     } else if args.flags.contains(CloneFlags::CLEAR_SIGHAND) {

@@ -42,7 +42,7 @@ pub fn start_first(path: Vec<u8>, argv: &[Vec<u8>], envp: &[Vec<u8>]) -> Result<
         limits,
         like: None,
         exit_signal: 0,
-    });
+    })?;
     let frame = TrapFrame::user(image.entry, image.stack_pointer);
     let thread =
         arch::Thread::user(KernelStack::new()?, frame, FpuState::new()?, UserSegments::default());
@@ -61,7 +61,7 @@ pub fn start_first(path: Vec<u8>, argv: &[Vec<u8>], envp: &[Vec<u8>]) -> Result<
         credentials: creator.credentials.load(),
         name: super::task::pad_name(&program.name),
         flags: TaskFlags::empty(),
-    });
+    })?;
     *task.process.executable.lock() = Some(Arc::clone(&program.file));
     *task.process.auxv.lock() = image.auxv;
     clone::count_first_thread(&task);

@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     fs::File,
-    mm::AddressSpace,
+    mm::{AddressSpace, try_alloc},
     sync::{IrqSpinLock, Lazy, SpinLock, WaitQueue, class, rcu, rcu::RcuArc},
 };
+use abi::Result;
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU32, AtomicUsize,
@@ -118,9 +119,9 @@ pub(super) struct ProcessParts {
 }
 
 impl Process {
-    pub(super) fn new(parts: ProcessParts) -> Arc<Process> {
+    pub(super) fn new(parts: ProcessParts) -> Result<Arc<Process>> {
         let from = parts.like.as_ref();
-        Arc::new(Process {
+        try_alloc::arc(Process {
             pid: parts.pid,
             signals: parts.signals,
             exit_event: Arc::new(WaitQueue::new()),
@@ -158,7 +159,7 @@ impl Process {
     }
 
     /// The process of a kernel thread: no parent, the kernel's own group.
-    pub(super) fn new_kernel(pid: Pid) -> Arc<Process> {
+    pub(super) fn new_kernel(pid: Pid) -> Result<Arc<Process>> {
         Process::new(ProcessParts {
             pid,
             signals: ProcessSignals::new(),

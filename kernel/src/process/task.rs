@@ -13,7 +13,7 @@ use crate::{
     arch,
     fs::{FdTable, FsContext},
     ipc::TaskIpc,
-    mm::AddressSpace,
+    mm::{AddressSpace, try_alloc},
     sched::TaskSched,
     sync::{SpinLock, TaskCell, class, rcu::RcuArc},
     time::{self, Instant},
@@ -147,8 +147,8 @@ pub(super) struct TaskParts {
 const DEFAULT_TIMER_SLACK: u64 = 50_000;
 
 impl Task {
-    pub(super) fn new(parts: TaskParts) -> Arc<Task> {
-        Arc::new(Task {
+    pub(super) fn new(parts: TaskParts) -> Result<Arc<Task>> {
+        try_alloc::arc(Task {
             tid: AtomicU32::new(parts.tid.0),
             process: parts.process,
             sched: parts.sched,
@@ -181,28 +181,23 @@ impl Task {
     pub fn new_kernel(name: &str, thread: arch::Thread, tid: Option<Pid>) -> Result<Arc<Task>> {
         let reserved = match tid {
             Some(Pid(0)) => {
-                return Ok(Self::kernel_parts(Pid(0), Process::new_kernel(Pid(0)), name, thread));
+                return Self::kernel_parts(Pid(0), name, thread);
             }
             Some(tid) => pid::reserve_exact(tid)?,
             None => pid::reserve()?,
         };
         let tid = reserved.pid();
-        let task = Self::kernel_parts(tid, Process::new_kernel(tid), name, thread);
+        let task = Self::kernel_parts(tid, name, thread)?;
         task.process.signals.attach(&task)?;
         task.process.add_thread(&task);
         reserved.publish(pid::PidEntry::process(&task));
         Ok(task)
     }
 
-    fn kernel_parts(
-        tid: Pid,
-        process: Arc<Process>,
-        name: &str,
-        thread: arch::Thread,
-    ) -> Arc<Task> {
+    fn kernel_parts(tid: Pid, name: &str, thread: arch::Thread) -> Result<Arc<Task>> {
         Task::new(TaskParts {
             tid,
-            process,
+            process: Process::new_kernel(tid)?,
             sched: TaskSched::new(None),
             thread,
             signals: TaskSignals::new(SignalSet::default()),

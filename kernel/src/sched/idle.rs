@@ -55,7 +55,7 @@ pub fn init_this_cpu() {
     let cpu = cpu::id();
     let name = format!("swapper/{cpu}");
     let task = Task::new_kernel(&name, arch::Thread::running(), Some(Pid(0)))
-        .expect("an idle task takes no id, which is all that can run out");
+        .expect("no memory for an idle task");
     task.sched.cpu.store(cpu, Ordering::Relaxed);
     current::install_first(task.clone());
     IDLE.on(cpu).task.call_once(|| task);

@@ -6,7 +6,7 @@ use crate::{
         DeviceId, File, FileMode, FileOps, FileSystem, FileType, Inode, InodeOps, Metadata,
         OpenFlags, Ownership, SetAttr, permission, times, xattr::XattrStore,
     },
-    mm::PAGE_SIZE,
+    mm::{PAGE_SIZE, try_alloc},
     process::{Credentials, Gid, Uid},
     sync::{Once, SeqLock},
     time::{self, Timespec},
@@ -447,7 +447,11 @@ impl InodeOps for Node {
     }
 
     fn xattrs(&self) -> Result<&XattrStore> {
-        Ok(self.xattrs.call_once(|| Box::new(XattrStore::new())))
+        if let Some(store) = self.xattrs.get() {
+            return Ok(store);
+        }
+        let store = try_alloc::boxed(XattrStore::new())?;
+        Ok(self.xattrs.call_once(|| store))
     }
 
     fn as_any(&self) -> &dyn core::any::Any {
