@@ -1,8 +1,8 @@
 //! The kernel's heap: slabs for objects to 2 KiB and for those that have a cache (`caches`), pages from the buddy allocator above.
 //!
 //! Each CPU has magazines of free objects (no lock, no atomic operation: preemption off and a mark that keeps interrupt
-//! handlers away, as in `node`), slabs that they are refilled from and drained into (a lock that only this CPU takes, unless
-//! memory is short), and a list a class of its objects that other CPUs freed.
+//! handlers away, as in `node`), slabs that they are refilled from and drained into (a lock that others take only to tidy
+//! up), and a list a class of its objects that other CPUs freed.
 //!
 //! Builds with debug assertions find what is written beyond an object's end or after it was freed, and who did it (`debug`).
 //!
@@ -13,9 +13,11 @@ mod caches;
 mod debug;
 mod large;
 mod ready;
+mod returned;
 
 pub use caches::usage;
 pub use ready::ready_for;
+pub use returned::collect_returned;
 
 use super::{PAGE_SIZE, reclaim};
 use crate::{
@@ -248,7 +250,10 @@ impl Returning<'_> {
 
     fn send(&mut self) {
         let chain = core::mem::take(&mut self.chain);
-        HEAPS[self.owner].remote[self.class.index()].push(chain);
+        if !chain.is_empty() {
+            HEAPS[self.owner].remote[self.class.index()].push(chain);
+            returned::note();
+        }
     }
 }
 

@@ -59,5 +59,5 @@ pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};
 pub fn idle_work() -> bool {
     // A CPU that idles has no tick to look.
     reclaim_task::look();
-    kernel_stack::trim() || node::prezero()
+    kernel_stack::trim() || heap::collect_returned() || node::prezero()
 }
