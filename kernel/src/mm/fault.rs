@@ -10,6 +10,7 @@ use super::{
         tables::{self, Leaf},
         vma::{ACCESS, Backing, Object, Vma, VmaFlags, protection},
     },
+    stats,
     types::USER_END,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         TrapFrame, irq,
         paging::{self, Entry, PteFlags},
     },
-    process::signal::Signal,
+    process::{Task, signal::Signal},
     sched,
     sync::Once,
 };
@@ -64,6 +65,15 @@ pub enum FaultOutcome {
     OutOfMemory,
 }
 
+/// Whether a page was brought in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Brought {
+    /// It was, or its rights were changed.
+    Now,
+    /// It was there.
+    Before,
+}
+
 /// What is wanted of a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Access {
@@ -99,9 +109,16 @@ const AROUND: usize = 16;
 pub fn handle_simple(addr: usize, code: FaultCode) -> bool {
     let done = speculate::fault_speculatively(addr, code.access());
     if done {
-        sched::current().accounting.count_minor_fault();
+        count(&sched::current());
     }
     done
+}
+
+/// Counts a fault of the running thread; no object waits for a device, so there are no major ones.
+#[inline]
+pub(super) fn count(current: &Task) {
+    current.accounting.count_minor_fault();
+    stats::count_fault();
 }
 
 /// Handles a fault at `addr` (CR2). Called with interrupts on.
@@ -114,7 +131,7 @@ pub fn handle(addr: usize, code: FaultCode, _frame: &TrapFrame) -> FaultOutcome 
     let Some(space) = current.mm.try_borrow() else { return segv(SEGV_MAPERR) };
     match space.fault(addr, code.access()) {
         Ok(()) => {
-            current.accounting.count_minor_fault();
+            count(&current);
             FaultOutcome::Retry
         }
         Err(Failure::Unmapped) => segv(SEGV_MAPERR),
@@ -160,7 +177,7 @@ impl AddressSpace {
                 let entry = map.vmas.find(addr).ok_or(Failure::Unmapped)?;
                 if entry.start <= addr {
                     check_access(&entry.value, access)?;
-                    return self.bring_in(entry, addr & !(PAGE_SIZE - 1), access);
+                    return self.bring_in(entry, addr & !(PAGE_SIZE - 1), access).map(drop);
                 }
                 if !entry.value.flags.contains(VmaFlags::GROWSDOWN) {
                     return Err(Failure::Unmapped);
@@ -176,7 +193,7 @@ impl AddressSpace {
         entry: &MapEntry<Vma>,
         addr: usize,
         access: Access,
-    ) -> Result<(), Failure> {
+    ) -> Result<Brought, Failure> {
         if self.is_reaped() {
             return Err(Failure::NoPage);
         }
@@ -184,7 +201,7 @@ impl AddressSpace {
             Some(leaf) => leaf,
             None => match self.without_leaf(entry, addr, access)? {
                 Some(leaf) => leaf,
-                None => return Ok(()),
+                None => return Ok(Brought::Now),
             },
         };
         let pte = leaf.table().load(paging::index(addr, 0));
@@ -192,17 +209,20 @@ impl AddressSpace {
             match &entry.value.backing {
                 Backing::Anonymous => {
                     self.remember(entry);
-                    self.bring_in_zeros(leaf, &entry.value, addr, access)
+                    self.bring_in_zeros(leaf, &entry.value, addr, access)?;
                 }
-                Backing::Object(object) => self.bring_in_object(leaf, entry, object, addr, access),
+                Backing::Object(object) => {
+                    self.bring_in_object(leaf, entry, object, addr, access)?;
+                }
             }
         } else if access == Access::Write && !pte.has(PteFlags::WRITE) {
-            self.make_writable(leaf, entry, addr, pte)
+            self.make_writable(leaf, entry, addr, pte)?;
         } else {
             // Somebody else was faster, or this CPU remembered less than the tables allow.
             paging::flush_page(addr);
-            Ok(())
+            return Ok(Brought::Before);
         }
+        Ok(Brought::Now)
     }
 
     /// The first touch near `addr`, or one of a huge page: done, or the leaf table to go on with.

@@ -51,7 +51,7 @@ pub use kernel_stack::{KernelStack, STACK_SIZE as KERNEL_STACK_SIZE};
 pub use node::total as total_pages;
 pub use overcommit::Commitment;
 pub use reclaim::{Shrinker, files_may_grow, register_shrinker};
-pub use stats::{MemoryStats, count_shmem};
+pub use stats::{MemoryStats, VmEvent, count_shmem};
 pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};
 
 /// A small piece of work that makes later requests cheaper, for a CPU that has nothing else to do; whether there may be more. The scheduler's

@@ -1,7 +1,7 @@
 //! The OOM killer: the last step when no cache can give memory back. It kills the process that uses most memory, as weighed by
 //! `oom_score_adj`, and never init or a kernel thread.
 
-use super::node;
+use super::{VmEvent, node};
 use crate::{
     process::{
         Pid, Process,
@@ -54,6 +54,7 @@ pub(super) fn kill() {
         victim.pid.0,
         node::free_pages()
     );
+    VmEvent::OomKill.count(1);
     PATIENCE_ENDS.store(time::monotonic().after(PATIENCE).0, Ordering::Relaxed);
     LAST_VICTIM.store(victim.pid.0, Ordering::Release);
     // A process that is already gone needs no signal.

@@ -3,7 +3,7 @@
 //! User allocations ([`obtain`]) never touch the reserve. The kernel's own ([`retry_kernel`]) may use it up, but they too let caches shrink
 //! first when they may sleep.
 
-use super::{address_space::lazy_free, heap, kernel_stack, node, node::Purpose, oom};
+use super::{VmEvent, address_space::lazy_free, heap, kernel_stack, node, node::Purpose, oom};
 use crate::{
     arch::{cpu, irq},
     process::signal,
@@ -147,6 +147,7 @@ fn obtain_slow(attempt: &dyn Fn(Purpose) -> Option<u32>) -> Result<u32> {
         return Err(Errno::ENOMEM);
     }
     for round in 0..ROUNDS {
+        VmEvent::Stall.count(1);
         let freed = shrink_caches(SHRINK_TARGET);
         if let Some(frame) = attempt(Purpose::User) {
             return Ok(frame);
@@ -181,6 +182,7 @@ pub(super) fn retry_kernel<R>(attempt: impl Fn() -> Option<R>) -> Option<R> {
         return None;
     }
     for _ in 0..ROUNDS {
+        VmEvent::Stall.count(1);
         let freed = shrink_caches(SHRINK_TARGET);
         if let Some(result) = attempt() {
             return Some(result);

@@ -4,7 +4,7 @@
 //! It is called when a CPU's tick, or one that goes idle, sees less free memory than the *low* watermark, and works until there is more than the *high* one or nothing more comes. It
 //! never kills anybody. An allocation cannot call it itself: it may hold any lock that comes before the allocator's.
 
-use super::{node, reclaim};
+use super::{VmEvent, node, reclaim};
 use crate::{sched, sync::WaitQueue, time};
 use abi::Result;
 use alloc::boxed::Box;
@@ -46,6 +46,7 @@ fn run() {
     loop {
         // Interruptible, so that it does not count as load; no signal reaches it.
         let _ = SLEEPER.wait_interruptible(|| CALLED.load(Ordering::Relaxed).then_some(()));
+        VmEvent::Reclaim.count(1);
         while !enough() {
             match reclaim::shrink_some() {
                 Some(0) => {

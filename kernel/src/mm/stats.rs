@@ -1,12 +1,11 @@
-//! Memory statistics: counters on each CPU, summed when somebody asks.
+//! Memory statistics: counters on each CPU ([`cpu::count`]), summed when somebody asks.
 
 use super::{PAGE_SIZE, heap, huge::HUGE_PAGES, node, overcommit, reclaim};
 use crate::arch::cpu;
-use core::sync::atomic::{AtomicIsize, Ordering};
 
 /// What is counted, in pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(usize)]
+#[repr(u8)]
 pub enum Counter {
     /// Pages of files in memory.
     PageCache,
@@ -24,28 +23,59 @@ pub enum Counter {
     Mapped,
 }
 
-const COUNTERS: usize = Counter::Mapped as usize + 1;
-
-#[repr(align(128))]
-struct CpuCounters([AtomicIsize; COUNTERS]);
-
-static CPUS: [CpuCounters; cpu::MAX_CPUS] =
-    [const { CpuCounters([const { AtomicIsize::new(0) }; COUNTERS]) }; cpu::MAX_CPUS];
-
 impl Counter {
     /// Counts `pages` more (or fewer).
     #[inline]
     pub fn add(self, pages: isize) {
-        // Should this task move to another CPU in between, it counts on the old one's line: right, only slower.
-        CPUS[cpu::id()].0[self as usize].fetch_add(pages, Ordering::Relaxed);
+        cpu::count(self as u8, pages);
     }
 
     /// The sum over all CPUs.
     pub fn sum(self) -> usize {
-        let sum: isize = CPUS.iter().map(|cpu| cpu.0[self as usize].load(Ordering::Relaxed)).sum();
-        // The lines are read one after the other: a sum in motion may be below zero.
-        usize::try_from(sum).unwrap_or(0)
+        sum(self as u8)
     }
+}
+
+/// A sum in motion may be below zero.
+fn sum(counter: u8) -> usize {
+    usize::try_from(cpu::counted(counter)).unwrap_or(0)
+}
+
+/// What is counted as it happens, since boot (`/proc/vmstat`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum VmEvent {
+    /// A page fault; also what is brought in without an access.
+    Fault = 0xf0,
+    /// Pages that were given out in blocks, but for the first of each, which [`node::pages_given_out`] knows.
+    MorePages,
+    /// Private pages that were taken as they were advised to be free.
+    LazilyFreed,
+    /// A task that wanted memory had to make room first.
+    Stall,
+    /// The reclaim task went to work.
+    Reclaim,
+    /// The OOM killer chose.
+    OomKill,
+}
+
+impl VmEvent {
+    /// Counts `n` more.
+    #[inline]
+    pub fn count(self, n: usize) {
+        cpu::count(self as u8, n as isize);
+    }
+
+    /// How many there were.
+    pub fn total(self) -> usize {
+        sum(self as u8)
+    }
+}
+
+/// Counts a page fault: one instruction.
+#[inline(always)]
+pub(super) fn count_fault() {
+    cpu::count_one::<{ VmEvent::Fault as u8 }>();
 }
 
 /// Counts pages of memory-only files (or takes them off the count).

@@ -3,7 +3,7 @@
 use core::{
     arch::asm,
     mem::offset_of,
-    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicIsize, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
 use super::{apic, io, ipi, section_watch};
@@ -14,6 +14,9 @@ use crate::{
 
 /// The most CPUs that one kernel image can drive.
 pub const MAX_CPUS: usize = 64;
+
+/// Counters of each CPU: as many as a byte can tell apart. What they mean is for `mm` to say.
+const COUNTERS: usize = 1 << u8::BITS;
 
 /// What each CPU keeps at hand: assembly and the hottest paths reach it with one instruction.
 ///
@@ -44,6 +47,8 @@ pub struct CpuLocal {
     pub(super) interrupts: AtomicU64,
     /// Objects to allocate. Written before the CPU allocates.
     magazines: AtomicPtr<CpuMagazines>,
+    /// See [`count`].
+    counters: [AtomicIsize; COUNTERS],
 }
 
 /// Offsets for assembly.
@@ -56,23 +61,26 @@ pub(super) mod offset {
     pub const PREEMPT_COUNT: usize = offset_of!(CpuLocal, preempt_count);
     pub const INDEX: usize = offset_of!(CpuLocal, index);
     pub const MAGAZINES: usize = offset_of!(CpuLocal, magazines);
+    pub const COUNTERS: usize = offset_of!(CpuLocal, counters);
 }
 
 impl CpuLocal {
+    /// All zero, so that the blocks take no room in the image: see [`install_local`].
     const fn new() -> CpuLocal {
         CpuLocal {
             this: AtomicPtr::new(core::ptr::null_mut()),
             current: AtomicPtr::new(core::ptr::null_mut()),
             kernel_stack_top: AtomicUsize::new(0),
             user_rsp: AtomicUsize::new(0),
-            preempt_count: AtomicU32::new(super::irq::BOOT_COUNT),
+            preempt_count: AtomicU32::new(0),
             index: AtomicU32::new(0),
             fpu_owner: AtomicPtr::new(core::ptr::null_mut()),
             apic_id: AtomicU32::new(0),
             node: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             interrupts: AtomicU64::new(0),
-            magazines: AtomicPtr::new((&raw const BOOT_MAGAZINES).cast_mut()),
+            magazines: AtomicPtr::new(core::ptr::null_mut()),
+            counters: [const { AtomicIsize::new(0) }; COUNTERS],
         }
     }
 }
@@ -99,6 +107,11 @@ pub(super) fn install_local(index: usize) {
     let address = core::ptr::from_ref(block).cast_mut();
     block.this.store(address, Ordering::Relaxed);
     block.index.store(index as u32, Ordering::Relaxed);
+    block.preempt_count.store(super::irq::BOOT_COUNT, Ordering::Relaxed);
+    if index == 0 {
+        // The others have got theirs.
+        block.magazines.store((&raw const BOOT_MAGAZINES).cast_mut(), Ordering::Relaxed);
+    }
     // SAFETY: the block is a static; GS is the kernel's alone while this CPU is in the kernel, and
     // the user's base starts as 0. The loader's selectors mean nothing with our descriptors, and loading one after the base
     // would replace it.
@@ -149,8 +162,8 @@ pub fn id() -> usize {
 #[inline]
 pub fn magazines() -> &'static CpuMagazines {
     let magazines: *const CpuMagazines;
-    // SAFETY: GS points to this CPU's block; the pointer is to the first CPU's magazines from the start, which others do not use as
-    // they get their own before they run (`set_magazines`), and all live for ever.
+    // SAFETY: GS points to this CPU's block; the pointer is set before the CPU gets here, by `install_local` or, if it is not the first, by
+    // `set_magazines` before it runs. Magazines live for ever.
     unsafe {
         asm!("mov {}, gs:[{}]", out(reg) magazines, const offset::MAGAZINES, options(nostack, readonly, preserves_flags));
         &*magazines
@@ -160,6 +173,40 @@ pub fn magazines() -> &'static CpuMagazines {
 /// Gives a CPU that is not running yet what it will allocate from.
 pub fn set_magazines(cpu: usize, magazines: &'static CpuMagazines) {
     CPUS[cpu].magazines.store(core::ptr::from_ref(magazines).cast_mut(), Ordering::Relaxed);
+}
+
+/// Adds to one of this CPU's counters, in a single instruction: nothing comes in its midst on this CPU, and no other CPU writes the counter. So it takes
+/// no lock, and preemption may be on.
+#[inline(always)]
+pub fn count(counter: u8, by: isize) {
+    // SAFETY: GS points to this CPU's block, which has a counter for every byte; counters are nobody's but ours to write.
+    unsafe {
+        asm!(
+            "add qword ptr gs:[8 * {counter} + {counters}], {by}",
+            counter = in(reg) usize::from(counter),
+            by = in(reg) by,
+            counters = const offset::COUNTERS,
+            options(nostack),
+        );
+    }
+}
+
+/// Counts one more by a counter that is known when the kernel is compiled: one instruction in all.
+#[inline(always)]
+pub fn count_one<const COUNTER: u8>() {
+    // SAFETY: as in `count`.
+    unsafe {
+        asm!(
+            "inc qword ptr gs:[{}]",
+            const offset::COUNTERS + 8 * COUNTER as usize,
+            options(nostack),
+        );
+    }
+}
+
+/// What all CPUs have counted by one counter. They are read one after the other: a sum in motion may be below zero.
+pub fn counted(counter: u8) -> isize {
+    CPUS.iter().map(|cpu| cpu.counters[usize::from(counter)].load(Ordering::Relaxed)).sum()
 }
 
 /// The task this CPU runs, as installed by the scheduler. Null before the first.

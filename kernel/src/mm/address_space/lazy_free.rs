@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     arch::paging::{Entry, PteFlags},
-    mm::{USER_END, huge::HUGE_PAGES},
+    mm::{USER_END, VmEvent, huge::HUGE_PAGES},
     sync::{Mutex, class},
 };
 use abi::{Errno, Result};
@@ -61,7 +61,9 @@ pub(in crate::mm) fn shrink(target: usize) -> usize {
         if listed.at == 0 {
             space.lazy_free.store(LISTED, Ordering::SeqCst);
         }
-        freed += space.free_lazily(&mut listed.at, target - freed);
+        let went = space.free_lazily(&mut listed.at, target - freed);
+        VmEvent::LazilyFreed.count(went);
+        freed += went;
         let through = listed.at >= USER_END;
         if through {
             listed.at = 0;

@@ -10,7 +10,7 @@ use crate::{
     arch::paging::{self, Entry, PteFlags},
     mm::{
         Frame, PAGE_SIZE,
-        fault::{Access, Failure, WRITTEN, check_access},
+        fault::{self, Access, Brought, Failure, WRITTEN, check_access},
     },
     sched,
 };
@@ -46,10 +46,14 @@ impl AddressSpace {
             if check_access(&entry.value, access).is_err() {
                 return Err(if wanted.is_some() { Errno::EINVAL } else { Errno::ENOMEM });
             }
-            self.bring_in(entry, addr, access).map_err(|failure| match (failure, wanted) {
+            let brought = self.bring_in(entry, addr, access);
+            let brought = brought.map_err(|failure| match (failure, wanted) {
                 (Failure::NoPage, Some(_)) => Errno::EFAULT,
                 _ => Errno::ENOMEM,
             })?;
+            if brought == Brought::Now {
+                fault::count(&current);
+            }
             // The rest of a huge page that was brought in is there.
             let huge = match entry.value.backing {
                 Backing::Anonymous => self.end_of_huge(addr),

@@ -1,7 +1,7 @@
 //! Whole pages: for slabs, and for what is too large for them.
 
 use crate::mm::{
-    PAGE_SIZE, PhysAddr, VirtAddr,
+    PAGE_SIZE, PhysAddr, VirtAddr, VmEvent,
     node::{self, Purpose},
     page::{PageKind, page},
     reclaim,
@@ -26,6 +26,7 @@ pub(super) fn alloc_pages(count: usize, order: u8) -> Option<*mut u8> {
 fn alloc_part(count: usize, order: u8) -> Option<u32> {
     let frame = node::alloc_block(order, Purpose::Kernel)?;
     node::free_range(frame + count as u32, frame + (1 << order));
+    VmEvent::MorePages.count(count - 1);
     Some(frame)
 }
 

@@ -3,9 +3,12 @@
 //! What a CPU gets from the node that it allocates from it counts alone, with its lists, as all that these serve. Pages of other nodes that come to the lists
 //! are taken off that in advance.
 
-use super::{NODES, lists};
-use crate::{arch::cpu, mm::page::page};
-use core::sync::atomic::{AtomicI64, Ordering};
+use super::{NODES, free_pages, lists, total, with_memory};
+use crate::{
+    arch::cpu,
+    mm::{VmEvent, page::page},
+};
+use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 /// Allocations, as Linux counts them for a node.
 #[derive(Clone, Copy, Default, Debug)]
@@ -129,4 +132,15 @@ pub fn events(node: usize) -> Events {
         local: sum(&counts.local, near),
         other: sum(&counts.other, far),
     }
+}
+
+/// Pages that were given out since boot, and those that came back. Each allocation is counted for some node; what did not come back is what is not free.
+pub fn pages_given_out() -> (usize, usize) {
+    static CAME_BACK: AtomicUsize = AtomicUsize::new(0);
+    let all = with_memory().map(events).map(|events| events.hit + events.miss);
+    let given = all.sum::<u64>() as usize + VmEvent::MorePages.total();
+    let back = (given + free_pages()).saturating_sub(total());
+    // Pages on their way between a CPU and its node are free and in nobody's count for a moment; the figure must not fall for that.
+    let before = CAME_BACK.fetch_max(back, Ordering::Relaxed);
+    (given, back.max(before))
 }

@@ -10,7 +10,10 @@
 use super::{NODES, Purpose, by_distance, events, free_blocks_of_any_node, free_range};
 use crate::{
     arch::{cpu, irq},
-    mm::page::{Page, PageKind, page},
+    mm::{
+        VmEvent,
+        page::{Page, PageKind, page},
+    },
 };
 use arrayvec::ArrayVec;
 use core::{
@@ -254,7 +257,9 @@ impl CpuLists {
 /// Takes a block of 2^`order` pages, at least two, for the kernel: of this CPU's if it has one. Never waits.
 pub fn alloc_kept_block(order: u8) -> Option<u32> {
     let kept = with_lists(|lists| lists.take(lists.blocks.get(usize::from(order) - 1)?));
-    kept.flatten().or_else(|| refill_blocks(order))
+    let frame = kept.flatten().or_else(|| refill_blocks(order))?;
+    VmEvent::MorePages.count((1 << order) - 1);
+    Some(frame)
 }
 
 #[cold]

@@ -19,7 +19,7 @@ mod lists;
 mod spare;
 mod zeroed;
 
-pub use events::{Events, events};
+pub use events::{Events, events, pages_given_out};
 pub use lists::page_set;
 pub(super) use lists::{
     alloc_kept_block, alloc_page, drain_here, free_kept_block, free_known_page, free_page,

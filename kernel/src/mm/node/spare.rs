@@ -1,7 +1,7 @@
 //! Large blocks for those who could do with single pages: huge pages.
 
 use super::{NODES, Purpose, events, free_on_node, lists};
-use crate::mm::page::page;
+use crate::mm::{VmEvent, page::page};
 use core::sync::atomic::Ordering;
 
 /// The part of a node's memory that has to stay free beside the reserve.
@@ -33,6 +33,7 @@ pub fn alloc_spare_block_on(node: usize, order: u8) -> Option<u32> {
 pub fn alloc_block_on(node: usize, order: u8) -> Option<u32> {
     let frame = NODES[node].alloc_block(order, Purpose::User)?;
     events::count_wanted_there(frame);
+    VmEvent::MorePages.count((1 << order) - 1);
     Some(frame)
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     arch::cpu,
     mm::{
-        MemoryStats, PAGE_SIZE,
+        MemoryStats, PAGE_SIZE, VmEvent,
         huge::Event,
         node::{self, Events},
         overcommit,
@@ -97,8 +97,23 @@ pub fn vmstat(out: &mut String) -> Result<()> {
     for (name, value) in now.by_name() {
         let _ = writeln!(out, "{name} {value}");
     }
-    for name in ["pgpgin", "pgpgout", "pswpin", "pswpout"] {
-        let _ = writeln!(out, "{name} 0");
+    let (given_out, came_back) = node::pages_given_out();
+    // No object waits for a device, so no fault is a major one.
+    for (name, count) in [
+        ("pgpgin", 0),
+        ("pgpgout", 0),
+        ("pswpin", 0),
+        ("pswpout", 0),
+        ("pgalloc_normal", given_out),
+        ("allocstall_normal", VmEvent::Stall.total()),
+        ("pgfree", came_back),
+        ("pgfault", VmEvent::Fault.total()),
+        ("pgmajfault", 0),
+        ("pglazyfreed", VmEvent::LazilyFreed.total()),
+        ("pageoutrun", VmEvent::Reclaim.total()),
+        ("oom_kill", VmEvent::OomKill.total()),
+    ] {
+        let _ = writeln!(out, "{name} {count}");
     }
     for (name, value) in Event::by_name() {
         let _ = writeln!(out, "{name} {value}");
