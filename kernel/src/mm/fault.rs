@@ -10,6 +10,7 @@ use super::{
         tables::{self, Leaf},
         vma::{ACCESS, Backing, Object, Vma, VmaFlags, protection},
     },
+    mlock::{self, Change},
     stats,
     types::USER_END,
 };
@@ -261,7 +262,7 @@ impl AddressSpace {
             return Ok(());
         }
         let frame = Frame::alloc_zeroed().map_err(no_memory)?;
-        if map_frame(leaf, addr, frame, private_page(vma.flags)) {
+        if map_in(vma, leaf, addr, frame, private_page(vma.flags)) {
             self.count_resident(1, 0);
         }
         Ok(())
@@ -282,7 +283,7 @@ impl AddressSpace {
             let source = object.source.page(index, false).map_err(source_failure)?;
             let copy = Frame::alloc_uninit().map_err(no_memory)?;
             copy.copy_page_from(&source);
-            if map_frame(leaf, addr, copy, private_page(vma.flags)) {
+            if map_in(vma, leaf, addr, copy, private_page(vma.flags)) {
                 self.count_resident(1, 0);
             }
             return Ok(());
@@ -294,7 +295,7 @@ impl AddressSpace {
         }
         let frame = object.source.page(index, write).map_err(source_failure)?;
         let flags = shared_page(vma, object, write);
-        if map_frame(leaf, addr, frame, flags) {
+        if map_in(vma, leaf, addr, frame, flags) {
             self.count_resident(0, 1);
         }
         Ok(())
@@ -321,7 +322,7 @@ impl AddressSpace {
         object.source.cached_pages(first..last, &mut |index, frame| {
             let at = start + (index.0 - first.0) as usize * PAGE_SIZE;
             found |= at == addr;
-            if map_frame(leaf, at, frame, flags) {
+            if map_in(&entry.value, leaf, at, frame, flags) {
                 mapped += 1;
             }
             true
@@ -352,6 +353,7 @@ impl AddressSpace {
                     // The object has another page here now: let it be mapped afresh.
                     let old = leaf.table().swap(slot, Entry::NONE);
                     self.flush(addr..addr + PAGE_SIZE);
+                    count_lock(vma, old, Change::Unlock);
                     // SAFETY: taken out under the table's lock, and flushed.
                     drop(unsafe { tables::take_frame(old) });
                     self.count_resident(0, -1);
@@ -401,8 +403,11 @@ impl AddressSpace {
         if !same(now) {
             return Ok(());
         }
-        let old = table.swap(slot, Entry::new(copy.into_counted(), private_page(vma.flags)));
+        let new = Entry::new(copy.into_counted(), private_page(vma.flags));
+        count_lock(vma, new, Change::Lock);
+        let old = table.swap(slot, new);
         self.flush(addr..addr + PAGE_SIZE);
+        count_lock(vma, old, Change::Unlock);
         // SAFETY: taken out under the table's lock, and flushed.
         let gone = unsafe { tables::take_frame(old) };
         self.count_copied(gone.is_some(), old);
@@ -498,6 +503,28 @@ fn is_writable_at_once(vma: &Vma, object: &Object) -> bool {
 /// Fills an empty entry; whether it was empty.
 pub(super) fn fill(leaf: Leaf<'_>, addr: usize, new: Entry) -> bool {
     leaf.table().compare_exchange(paging::index(addr, 0), Entry::NONE, new).is_ok()
+}
+
+/// Counts an entry that a locked mapping gets or loses. Its reference is the caller's.
+fn count_lock(vma: &Vma, entry: Entry, change: Change) {
+    if vma.flags.contains(VmaFlags::LOCKED) && tables::is_counted(entry) {
+        mlock::count(entry.addr(), change);
+    }
+}
+
+/// As [`map_frame`], in a mapping that may be locked.
+fn map_in(vma: &Vma, leaf: Leaf<'_>, addr: usize, frame: Frame, flags: PteFlags) -> bool {
+    if !vma.flags.contains(VmaFlags::LOCKED) {
+        return map_frame(leaf, addr, frame, flags);
+    }
+    // It may be gone as soon as it is mapped, so it is counted before.
+    let kept = frame.clone();
+    mlock::count(kept.addr(), Change::Lock);
+    let done = map_frame(leaf, addr, frame, flags);
+    if !done {
+        mlock::count(kept.addr(), Change::Unlock);
+    }
+    done
 }
 
 /// Maps `frame` where nothing is yet; whether that was so. Otherwise the frame is released.

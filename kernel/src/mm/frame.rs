@@ -33,9 +33,7 @@ impl Frame {
     }
 
     fn adopt_new(number: u32) -> Result<Frame> {
-        let page = page(number);
-        page.set_kind(PageKind::Counted);
-        page.references().store(1, Ordering::Relaxed);
+        page(number).start_use(PageKind::Counted);
         // Frame 0 is never handed out: the first MiB is not the allocator's.
         NonZeroU32::new(number).map(Frame).ok_or(Errno::ENOMEM)
     }

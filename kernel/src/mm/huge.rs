@@ -248,8 +248,7 @@ impl HugeFrame {
 
     fn adopt_new(first: u32) -> HugeFrame {
         for page in page::pages(first, HUGE_PAGES) {
-            page.set_kind(PageKind::Counted);
-            page.references().store(1, Ordering::Relaxed);
+            page.start_use(PageKind::Counted);
         }
         HugeFrame(first)
     }

@@ -8,6 +8,7 @@
 //! | `huge`, `khugepaged` | huge pages: their settings, their blocks; who puts small ones together |
 //! | `overcommit` | what was promised, and whether more may be |
 //! | `frame`, `heap`, `kernel_stack` | counted frames, the kernel's heap, its stacks |
+//! | `mlock` | frames that must stay |
 //! | `kernel_map`, `boot` | the kernel's half of every address space, and how it all starts |
 //! | `address_space`, `fault` | the user's half |
 //! | `page_cache` | the pages of files and shared memory |
@@ -25,6 +26,7 @@ pub mod huge;
 mod kernel_map;
 mod kernel_stack;
 pub mod khugepaged;
+mod mlock;
 pub mod node;
 pub mod oom;
 pub mod overcommit;

@@ -29,6 +29,7 @@ pub struct Page {
     references: AtomicU32,
     /// Links of the list that a free block is on.
     prev: AtomicU32,
+    /// Of a counted frame: the mappings that keep it in memory (see `mlock`).
     next: AtomicU32,
     kind: AtomicU8,
     /// One more than the order of the free block that starts here; 0: none does.
@@ -115,6 +116,17 @@ impl Page {
     #[inline]
     pub fn references(&self) -> &AtomicU32 {
         &self.references
+    }
+    /// A frame that was handed out is used for `kind` from now on, with one reference, and no mapping keeps it in memory.
+    #[inline]
+    pub(super) fn start_use(&self, kind: PageKind) {
+        self.set_kind(kind);
+        self.set_next(0);
+        self.references.store(1, Ordering::Relaxed);
+    }
+    /// Of a counted frame: how many mappings keep it in memory.
+    pub(super) fn locks(&self) -> &AtomicU32 {
+        &self.next
     }
     /// The next frame of a list that its owner keeps.
     #[inline]

@@ -3,7 +3,7 @@
 use super::{PAGE_SIZE, heap, huge::HUGE_PAGES, node, overcommit, reclaim};
 use crate::arch::cpu;
 
-/// What is counted, in pages.
+/// What is counted, in pages, by node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Counter {
@@ -21,18 +21,35 @@ pub enum Counter {
     KernelStacks,
     /// Pages of files that page tables map.
     Mapped,
+    /// Pages that locked mappings keep in memory.
+    Locked,
 }
+
+/// Each has sixteen of a CPU's counters, one a node.
+const NODE_BITS: u32 = 4;
+const _: () = assert!(numa::MAX_NODES <= 1 << NODE_BITS);
 
 impl Counter {
     /// Counts `pages` more (or fewer).
     #[inline]
     pub fn add(self, pages: isize) {
-        cpu::count(self as u8, pages);
+        self.add_on(0, pages);
     }
 
-    /// The sum over all CPUs.
+    /// The same on a node.
+    #[inline]
+    pub fn add_on(self, node: usize, pages: isize) {
+        cpu::count(self.on(node), pages);
+    }
+
+    #[inline]
+    fn on(self, node: usize) -> u8 {
+        (self as u8) << NODE_BITS | node as u8
+    }
+
+    /// The sum over all CPUs and nodes.
     pub fn sum(self) -> usize {
-        sum(self as u8)
+        (0..numa::MAX_NODES).map(|node| sum(self.on(node))).sum()
     }
 }
 
@@ -49,6 +66,9 @@ pub enum VmEvent {
     Fault = 0xf0,
     /// Pages that were given out in blocks, but for the first of each, which [`node::pages_given_out`] knows.
     MorePages,
+    /// Pages that came to be locked, and that are no more.
+    Locked,
+    Unlocked,
     /// Private pages that were taken as they were advised to be free.
     LazilyFreed,
     /// A task that wanted memory had to make room first.
@@ -98,13 +118,16 @@ pub struct MemoryStats {
     pub page_tables: usize,
     pub kernel_stacks: usize,
     pub mapped: usize,
+    pub locked: usize,
     pub committed: usize,
 }
 
 impl MemoryStats {
     /// What pages are used for, with the names that `vmstat` has for them.
-    pub fn by_name(&self) -> [(&'static str, usize); 11] {
+    pub fn by_name(&self) -> [(&'static str, usize); 13] {
         [
+            ("nr_unevictable", self.locked),
+            ("nr_mlock", self.locked),
             ("nr_anon_pages", self.anonymous),
             ("nr_mapped", self.mapped),
             ("nr_file_pages", self.page_cache),
@@ -139,6 +162,7 @@ impl MemoryStats {
             page_tables: Counter::PageTables.sum(),
             kernel_stacks: Counter::KernelStacks.sum(),
             mapped: Counter::Mapped.sum(),
+            locked: Counter::Locked.sum(),
             committed: overcommit::committed(),
         }
     }

@@ -1,7 +1,7 @@
 //! `madvise(2)`, `msync(2)`, `mincore(2)`.
 
 use super::{
-    AddressSpace,
+    AddressSpace, Map,
     huge::Part,
     map::page_align,
     tables::is_mapped,
@@ -235,7 +235,15 @@ impl AddressSpace {
 
     /// Advice about the pages there are now.
     fn advise_pages(&self, range: Range<usize>, advice: Advice) -> Result<()> {
-        let map = self.read_map();
+        if advice == Advice::DontNeedLocked {
+            // Pages of locked mappings go only while none comes.
+            let map = self.write_map_killable()?;
+            return self.advise_held(&map, range, advice);
+        }
+        self.advise_held(&self.read_map(), range, advice)
+    }
+
+    fn advise_held(&self, map: &Map, range: Range<usize>, advice: Advice) -> Result<()> {
         let mut gather = Gather::new(self);
         let (mut at, mut hole) = (range.start, false);
         for entry in map.vmas.overlapping(range.clone()) {
@@ -251,7 +259,10 @@ impl AddressSpace {
                 Advice::DontNeedLocked if vma.flags.contains(VmaFlags::FOREIGN) => {
                     return Err(Errno::EINVAL);
                 }
-                Advice::DontNeed | Advice::DontNeedLocked => self.zap(part.clone(), &mut gather),
+                Advice::DontNeed | Advice::DontNeedLocked => {
+                    self.before_zap(vma, part.clone(), |_| true);
+                    self.zap(part.clone(), &mut gather);
+                }
                 Advice::Free => {
                     if !matches!(vma.backing, Backing::Anonymous) {
                         return Err(Errno::EINVAL);

@@ -52,7 +52,7 @@ impl AddressSpace {
             map.merge_at(range.start);
             return Err(errno);
         }
-        map.unlink(range.clone(), removed)?;
+        map.unlink(range.clone(), removed, |range, vma| self.before_zap(vma, range, |_| true))?;
         self.zap(range.clone(), gather);
         self.free_tables(map, range, gather);
         Ok(())

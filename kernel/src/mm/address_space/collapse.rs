@@ -31,6 +31,7 @@ use crate::{
     mm::{
         PhysAddr, fault,
         huge::{self, Event, HUGE_SIZE, HugeFrame, Purpose},
+        mlock::{self, Change},
         page::page,
         stats::Counter,
     },
@@ -296,12 +297,21 @@ impl AddressSpace {
             (Some(addr), _) => addr,
             (None, block) => {
                 let Some(block) = block else { unreachable!("the caller has one") };
+                let locked = flags.contains(VmaFlags::LOCKED);
                 for index in 0..ENTRIES {
+                    let entry = leaf.table().load(index);
+                    if locked && tables::is_counted(entry) {
+                        mlock::count(entry.addr(), Change::Unlock);
+                    }
                     // SAFETY: the table is in no other table and no CPU remembers it, so its references are ours; nobody looks at its entries again.
-                    let page = unsafe { tables::take_frame(leaf.table().load(index)) };
+                    let page = unsafe { tables::take_frame(entry) };
                     block.fill_page(index, page.as_ref());
                 }
-                block.into_counted()
+                let addr = block.into_counted();
+                if locked {
+                    mlock::count_huge(addr, Change::Lock);
+                }
+                addr
             }
         };
         // Pages that were advised to be free stay now, and all count as written, as they are new here.

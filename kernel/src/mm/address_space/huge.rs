@@ -20,6 +20,7 @@ use crate::{
         fault::{self, Access, Failure},
         huge::{self, Event, HUGE_PAGES, HUGE_SIZE, HugeFrame},
         khugepaged,
+        mlock::{self, Change},
         stats::Counter,
     },
 };
@@ -138,6 +139,13 @@ pub(super) fn is_sole_owner(entry: Entry) -> bool {
 pub(super) fn has_room(entry: &MapEntry<Vma>) -> bool {
     let last = entry.end & !(HUGE_SIZE - 1);
     last.checked_sub(HUGE_SIZE).is_some_and(|first| first >= entry.start)
+}
+
+/// Counts a huge entry that a mapping with `flags` gets, or would have, if it is locked.
+fn count_lock(flags: VmaFlags, entry: Entry, change: Change) {
+    if flags.contains(VmaFlags::LOCKED) && tables::is_counted(entry) {
+        mlock::count_huge(entry.addr(), change);
+    }
 }
 
 /// Pages that a huge entry counts for.
@@ -289,7 +297,9 @@ impl AddressSpace {
         let out_of_memory = |_| Failure::OutOfMemory;
         let slot = self.tables.slot_or_new(addr).map_err(out_of_memory)?;
         let spare = self.tables.alloc_spare().map_err(out_of_memory)?;
+        count_lock(flags, new, Change::Lock);
         if !slot.fill(new, spare) {
+            count_lock(flags, new, Change::Unlock);
             self.tables.free_unlinked(spare);
             // With what somebody else has put there the access may be tried again.
             return Ok(true);
@@ -340,7 +350,9 @@ impl AddressSpace {
                 return Ok(true);
             }
             let flags = fault::own_page(vma.flags) | PteFlags::LARGE;
-            huge.swap(Entry::new(frame.into_counted(), flags));
+            let new = Entry::new(frame.into_counted(), flags);
+            count_lock(vma.flags, new, Change::Lock);
+            huge.swap(new);
             // All must see the new page before one writes it.
             self.flush(huge.range());
             drop(huge);

@@ -2,11 +2,14 @@
 //! cannot go away anyhow.
 
 use super::{
-    AddressSpace,
+    AddressSpace, Map,
     map::{limit_pages, may_lock_any, page_align},
     vma::VmaFlags,
 };
-use crate::{mm::PAGE_SIZE, process::Resource};
+use crate::{
+    mm::{PAGE_SIZE, mlock::Change},
+    process::Resource,
+};
 use abi::{Errno, Result};
 use core::ops::Range;
 
@@ -49,7 +52,7 @@ impl AddressSpace {
             if map.locked + more > limit_pages(Resource::MemoryLocked) && !may_lock_any() {
                 return Err(Errno::ENOMEM);
             }
-            map.set_lock(range.clone(), mode.flags())?;
+            self.set_lock(&mut map, range.clone(), mode.flags())?;
         }
         if mode == LockMode::Now { self.populate(range).map_err(lock_errno) } else { Ok(()) }
     }
@@ -57,7 +60,8 @@ impl AddressSpace {
     /// `munlock(2)`.
     pub fn unlock(&self, addr: usize, len: usize) -> Result<()> {
         let range = lock_range(addr, len)?;
-        self.write_map_killable()?.set_lock(range, VmaFlags::empty())
+        let mut map = self.write_map_killable()?;
+        self.set_lock(&mut map, range, VmaFlags::empty())
     }
 
     /// `mlockall(2)`: what is mapped now, what will be mapped, or both.
@@ -72,7 +76,7 @@ impl AddressSpace {
             }
             map.lock_future = if future { mode.flags() } else { VmaFlags::empty() };
             if current {
-                map.set_lock_everywhere(mode.flags());
+                self.set_lock_everywhere(&mut map, mode.flags());
             }
         }
         if current && mode == LockMode::Now {
@@ -85,8 +89,47 @@ impl AddressSpace {
     pub fn unlock_all(&self) -> Result<()> {
         let mut map = self.write_map_killable()?;
         map.lock_future = VmaFlags::empty();
-        map.set_lock_everywhere(VmaFlags::empty());
+        self.set_lock_everywhere(&mut map, VmaFlags::empty());
         Ok(())
+    }
+
+    /// Sets or clears the lock of every mapping in `range`; `ENOMEM` where nothing is mapped.
+    fn set_lock(&self, map: &mut Map, range: Range<usize>, lock: VmaFlags) -> Result<()> {
+        let mut at = range.start;
+        while at < range.end {
+            let entry = map.vmas.get(at).ok_or(Errno::ENOMEM)?;
+            let end = entry.end.min(range.end);
+            let old = entry.value.flags;
+            let new = with_lock(old, lock);
+            if new != old {
+                map.split_at(at)?;
+                map.split_at(end)?;
+                self.change_lock(map, at..end, old, new);
+            }
+            at = end;
+        }
+        map.merge_range(range);
+        Ok(())
+    }
+
+    fn set_lock_everywhere(&self, map: &mut Map, lock: VmaFlags) {
+        let mut at = 0;
+        while let Some((start, end, old)) =
+            map.vmas.find(at).map(|entry| (entry.start, entry.end, entry.value.flags))
+        {
+            self.change_lock(map, start..end, old, with_lock(old, lock));
+            at = end;
+        }
+        map.merge_range(0..at);
+    }
+
+    /// Gives the mapping at `range` other flags, and counts the pages that it has by that.
+    fn change_lock(&self, map: &mut Map, range: Range<usize>, old: VmaFlags, new: VmaFlags) {
+        map.set_flags(range.start, new);
+        if (old ^ new).contains(VmaFlags::LOCKED) {
+            let locked = new.contains(VmaFlags::LOCKED);
+            self.count_locked(range, if locked { Change::Lock } else { Change::Unlock });
+        }
     }
 
     fn populate_everything(&self) {
@@ -108,43 +151,18 @@ fn lock_errno(errno: Errno) -> Errno {
     }
 }
 
+/// The flags of a mapping with `flags` that is locked so; those that the kernel made, and whose pages are no memory, are not.
+fn with_lock(flags: VmaFlags, lock: VmaFlags) -> VmaFlags {
+    if flags.intersects(VmaFlags::SPECIAL | VmaFlags::FOREIGN) {
+        flags
+    } else {
+        flags.difference(LOCK_FLAGS) | lock
+    }
+}
+
 fn lock_range(addr: usize, len: usize) -> Result<Range<usize>> {
     let start = addr & !(PAGE_SIZE - 1);
     let len = page_align(len.wrapping_add(addr - start)).ok_or(Errno::EINVAL)?;
     let end = start.checked_add(len).ok_or(Errno::EINVAL)?;
     Ok(start..end)
-}
-
-impl super::Map {
-    /// Sets or clears the lock of every mapping in `range`; `ENOMEM` where nothing is mapped.
-    fn set_lock(&mut self, range: Range<usize>, lock: VmaFlags) -> Result<()> {
-        let mut at = range.start;
-        while at < range.end {
-            let entry = self.vmas.get(at).ok_or(Errno::ENOMEM)?;
-            let end = entry.end.min(range.end);
-            let old = entry.value.flags;
-            let new = old.difference(LOCK_FLAGS) | lock;
-            if new != old && !old.contains(VmaFlags::SPECIAL) {
-                self.split_at(at)?;
-                self.split_at(end)?;
-                self.set_flags(at, new);
-            }
-            at = end;
-        }
-        self.merge_range(range);
-        Ok(())
-    }
-
-    fn set_lock_everywhere(&mut self, lock: VmaFlags) {
-        let mut at = 0;
-        while let Some((start, end, flags)) =
-            self.vmas.find(at).map(|entry| (entry.start, entry.end, entry.value.flags))
-        {
-            if !flags.contains(VmaFlags::SPECIAL) {
-                self.set_flags(start, flags.difference(LOCK_FLAGS) | lock);
-            }
-            at = end;
-        }
-        self.merge_range(0..at);
-    }
 }

@@ -176,8 +176,13 @@ impl Map {
         insert(&mut self.vmas, addr..end, upper)
     }
 
-    /// Takes out the mappings within `range`, at whose ends there are borders.
-    pub(super) fn unlink(&mut self, range: Range<usize>, removed: &mut Removed) -> Result<()> {
+    /// Takes out the mappings within `range`, at whose ends there are borders; `each` is called with what goes.
+    pub(super) fn unlink(
+        &mut self,
+        range: Range<usize>,
+        removed: &mut Removed,
+        each: impl Fn(Range<usize>, &Vma),
+    ) -> Result<()> {
         removed
             .try_reserve(self.vmas.overlapping(range.clone()).count())
             .map_err(|_| Errno::ENOMEM)?;
@@ -188,6 +193,7 @@ impl Map {
             self.account(&entry.value, (entry.end - entry.start) / PAGE_SIZE, false);
             overcommit::take_back(entry.value.committed(entry.start..entry.end));
             entry.value.has_gone();
+            each(entry.start..entry.end, &entry.value);
             removed.push(entry.value);
         }
         Ok(())

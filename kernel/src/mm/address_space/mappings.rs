@@ -2,6 +2,7 @@
 
 use super::{AddressSpace, tlb::Gather, vma::Backing};
 use crate::{
+    arch::paging::PteFlags,
     mm::PAGE_SIZE,
     sync::{SpinLock, class},
 };
@@ -85,6 +86,9 @@ impl AddressSpace {
             let last = pages.end.saturating_sub(object.first).min(shown as u64) as usize;
             if first < last {
                 let range = entry.start + first * PAGE_SIZE..entry.start + last * PAGE_SIZE;
+                self.before_zap(&entry.value, range.clone(), |page| {
+                    copies == Copies::Too || !page.has(PteFlags::ANONYMOUS)
+                });
                 self.zap_entries(range, copies, &mut gather);
             }
         }

@@ -8,6 +8,7 @@
 //! | `map`, `change`, `remap` | `mmap`; `munmap`, `mprotect`, `brk`; `mremap` |
 //! | `detach` | `shmdt` |
 //! | `advise`, `lock` | `madvise`, `msync`, `mincore`; the `mlock` family |
+//! | `locked` | counting the pages of locked mappings |
 //! | `huge` | huge entries, and what must know of them |
 //! | `collapse`, `small_pages` | huge entries in the place of small pages; where those may be |
 //! | `slot` | the places of huge entries in their tables |
@@ -37,6 +38,7 @@ mod fork;
 pub(super) mod huge;
 pub(super) mod lazy_free;
 mod lock;
+mod locked;
 mod map;
 mod mappings;
 mod pagemap;
@@ -505,6 +507,9 @@ impl Drop for AddressSpace {
         }
         // The end of a process is a good moment: its threads' stacks went to the pool.
         kernel_stack::trim();
+        if self.map.get_mut().locked != 0 {
+            self.forget_locked();
+        }
         // No CPU uses the tables, nor ever will: what some may remember under the space's id is not used for another. So nothing needs to be flushed.
         self.tables.free_all();
         let (anonymous, file) = self.resident_parts();

@@ -14,7 +14,9 @@ impl AddressSpace {
         for entry in map.vmas.iter() {
             let vma = &entry.value;
             if vma.is_private() && !vma.flags.contains(VmaFlags::FOREIGN) {
-                self.zap(entry.start..entry.end, &mut gather);
+                let range = entry.start..entry.end;
+                self.before_zap(vma, range.clone(), |_| true);
+                self.zap(range, &mut gather);
             }
         }
         drop(gather);

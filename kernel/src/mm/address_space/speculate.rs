@@ -172,7 +172,12 @@ impl AddressSpace {
     #[inline]
     pub(in crate::mm) fn remember(&self, entry: &MapEntry<Vma>) {
         let flags = entry.value.flags;
-        if flags.intersects(VmaFlags::SHARED | VmaFlags::SPECIAL | VmaFlags::FOREIGN) {
+        // Pages of locked mappings are counted one by one.
+        const SLOW: VmaFlags = VmaFlags::SHARED
+            .union(VmaFlags::SPECIAL)
+            .union(VmaFlags::FOREIGN)
+            .union(VmaFlags::LOCKED);
+        if flags.intersects(SLOW) {
             return;
         }
         irq::preempt_disable();

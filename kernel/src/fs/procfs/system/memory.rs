@@ -36,8 +36,8 @@ pub fn meminfo(out: &mut String) -> Result<()> {
         ("Inactive(anon)", now.shmem),
         ("Active(file)", file_cache),
         ("Inactive(file)", 0),
-        ("Unevictable", 0),
-        ("Mlocked", 0),
+        ("Unevictable", now.locked),
+        ("Mlocked", now.locked),
         ("SwapTotal", 0),
         ("SwapFree", 0),
         ("Dirty", 0),
@@ -112,6 +112,8 @@ pub fn vmstat(out: &mut String) -> Result<()> {
         ("pglazyfreed", VmEvent::LazilyFreed.total()),
         ("pageoutrun", VmEvent::Reclaim.total()),
         ("oom_kill", VmEvent::OomKill.total()),
+        ("unevictable_pgs_mlocked", VmEvent::Locked.total()),
+        ("unevictable_pgs_munlocked", VmEvent::Unlocked.total()),
     ] {
         let _ = writeln!(out, "{name} {count}");
     }
