@@ -31,6 +31,7 @@ calls! {
     process_vm_writev => process_vm_writev;
     process_madvise => process_madvise;
     process_mrelease => process_mrelease;
+    remap_file_pages => remap_file_pages;
 }
 
 /// `mmap(2)`.
@@ -99,6 +100,20 @@ fn mremap(args: &[usize; 6]) -> Result<usize> {
     let &[addr, old_len, new_len, flags, new_addr, _] = args;
     let flags = u32::try_from(flags).ok().and_then(RemapFlags::from_bits).ok_or(Errno::EINVAL)?;
     sched::current().mm.borrow().remap(addr, old_len, new_len, flags, new_addr)
+}
+
+/// `remap_file_pages(2)`.
+fn remap_file_pages(args: &[usize; 6]) -> Result<usize> {
+    let &[addr, size, prot, first, flags, _] = args;
+    let (start, size) = (addr & !(PAGE_SIZE - 1), size & !(PAGE_SIZE - 1));
+    let first = first as u64;
+    let end = first.checked_add((size / PAGE_SIZE) as u64).ok_or(Errno::EINVAL)?;
+    if prot != 0 || start.wrapping_add(size) <= start {
+        return Err(Errno::EINVAL);
+    }
+    let nonblock = MmapFlags::from_bits_retain(flags as u32).contains(MmapFlags::NONBLOCK);
+    mm::current_space()?.remap_pages(start, first..end, nonblock)?;
+    Ok(0)
 }
 
 /// `madvise(2)`.

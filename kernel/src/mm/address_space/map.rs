@@ -274,23 +274,54 @@ fn is_data(flags: VmaFlags) -> bool {
         && !flags.intersects(VmaFlags::SHARED.union(VmaFlags::GROWSDOWN))
 }
 
+/// A mapping that was made.
+pub(super) struct Mapped {
+    range: Range<usize>,
+    /// Its pages are to be brought in.
+    populate: bool,
+}
+
 impl AddressSpace {
     /// Maps; the address. (`mmap(2)` with all its errors, RLIMIT_AS and overcommit included)
-    pub fn map(&self, request: MapRequest) -> Result<UserAddr> {
-        let MapRequest { addr, len, prot, flags, kind } = request;
-        if len == 0 {
+    pub fn map(&self, mut request: MapRequest) -> Result<UserAddr> {
+        if request.len == 0 {
             return Err(Errno::EINVAL);
         }
-        let len = page_align(len).ok_or(Errno::ENOMEM)?;
-        if let MapKind::File(_, offset) = kind
+        let len = page_align(request.len).ok_or(Errno::ENOMEM)?;
+        request.len = len;
+        if let MapKind::File(_, offset) = request.kind
             && (offset / PAGE_SIZE as u64).checked_add((len / PAGE_SIZE) as u64).is_none()
         {
             return Err(Errno::EOVERFLOW);
         }
         // Asked before the lock is taken: the file's locks come first in the order.
-        let mut object = prepare(&kind, flags, len);
+        let object = prepare(&request.kind, request.flags, len);
         let mut removed = Removed::new();
         let mut map = self.write_map_killable()?;
+        let mapped = self.map_held(&mut map, &request, object, &mut removed);
+        drop(map);
+        drop(removed);
+        mapped.map(|mapped| self.bring_in_new(mapped))
+    }
+
+    /// The mapping exists; pages that cannot come now come, or fail, when they are touched.
+    pub(super) fn bring_in_new(&self, mapped: Mapped) -> UserAddr {
+        let addr = mapped.range.start;
+        if mapped.populate {
+            let _ = self.populate(mapped.range);
+        }
+        UserAddr(addr)
+    }
+
+    /// Maps `object`, with the map held for writing; the length is in whole pages. The caller drops `removed` after the lock.
+    pub(super) fn map_held(
+        &self,
+        map: &mut Map,
+        request: &MapRequest,
+        mut object: Result<Backing>,
+        removed: &mut Removed,
+    ) -> Result<Mapped> {
+        let &MapRequest { addr, len, prot, flags, ref kind } = request;
         if map.vmas.len() >= max_map_count() {
             return Err(Errno::ENOMEM);
         }
@@ -322,7 +353,7 @@ impl AddressSpace {
         if vma_flags.contains(VmaFlags::LOCKED) {
             map.may_lock(pages)?;
         }
-        vma_flags |= sharing(&kind, len, prot, flags)?;
+        vma_flags |= sharing(kind, len, prot, flags)?;
         if flags.contains(MmapFlags::GROWSDOWN) {
             vma_flags |= VmaFlags::GROWSDOWN;
         }
@@ -349,7 +380,7 @@ impl AddressSpace {
         }
         if fixed {
             let mut gather = Gather::new(self);
-            self.unmap_locked(&mut map, range.clone(), &mut gather, &mut removed)?;
+            self.unmap_locked(map, range.clone(), &mut gather, removed)?;
         }
         if is_unreserved(flags) {
             vma_flags |= VmaFlags::NORESERVE;
@@ -366,16 +397,10 @@ impl AddressSpace {
             }
             return Err(errno);
         }
-        drop(map);
-        drop(removed);
-        let populate = flags.contains(MmapFlags::POPULATE) && !flags.contains(MmapFlags::NONBLOCK);
+        let wanted = flags.contains(MmapFlags::POPULATE) && !flags.contains(MmapFlags::NONBLOCK);
         let locked =
             vma_flags.contains(VmaFlags::LOCKED) && !vma_flags.contains(VmaFlags::LOCK_ON_FAULT);
-        if populate || locked {
-            // The mapping exists; pages that cannot come now come, or fail, when they are touched.
-            let _ = self.populate(range);
-        }
-        Ok(UserAddr(addr))
+        Ok(Mapped { range, populate: wanted || locked })
     }
 }
 
@@ -396,7 +421,7 @@ impl Map {
 }
 
 /// The object to be mapped, made or looked up.
-fn prepare(kind: &MapKind, flags: MmapFlags, len: usize) -> Result<Backing> {
+pub(super) fn prepare(kind: &MapKind, flags: MmapFlags, len: usize) -> Result<Backing> {
     Ok(match kind {
         MapKind::Anonymous if flags.contains(MmapFlags::SHARED) => {
             let source = Shmem::create(len, is_unreserved(flags))?;
@@ -417,6 +442,7 @@ fn prepare(kind: &MapKind, flags: MmapFlags, len: usize) -> Result<Backing> {
             watcher: Some(Arc::clone(watcher)),
             writing: None,
         }),
+        MapKind::Again(object) => Backing::Object(object.clone()),
     })
 }
 

@@ -5,7 +5,7 @@
 //! | `vma` | one mapping: flags, what it shows, when neighbours merge |
 //! | `tables` | the page tables of the user half |
 //! | `tlb` | telling CPUs to forget translations; freeing frames only after |
-//! | `map`, `change`, `remap` | `mmap`; `munmap`, `mprotect`, `brk`; `mremap` |
+//! | `map`, `change`, `remap` | `mmap`; `munmap`, `mprotect`, `brk`; `mremap`, `remap_file_pages` |
 //! | `detach` | `shmdt` |
 //! | `advise`, `lock` | `madvise`, `msync`, `mincore`; the `mlock` family |
 //! | `locked` | counting the pages of locked mappings |
@@ -139,12 +139,17 @@ pub enum MapKind {
     File(Arc<crate::fs::File>, u64),
     /// A file from its start, whose mappings somebody counts (System V segments).
     Watched(Arc<crate::fs::File>, Arc<dyn MappingWatcher>),
+    /// What is mapped already, from another page on.
+    Again(vma::Object),
 }
 
 impl MapKind {
     /// The file and the offset, if there is one.
     fn file(&self) -> Option<(&Arc<crate::fs::File>, u64)> {
         match self {
+            MapKind::Again(object) => {
+                object.file.as_ref().map(|file| (file, object.first * PAGE_SIZE as u64))
+            }
             MapKind::Anonymous => None,
             MapKind::File(file, offset) => Some((file, *offset)),
             MapKind::Watched(file, _) => Some((file, 0)),

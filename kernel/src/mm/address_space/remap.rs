@@ -1,14 +1,14 @@
-//! `mremap(2)`.
+//! `mremap(2)`, and `remap_file_pages(2)`.
 
 use super::{
-    AddressSpace, Map, MmapFlags, Removed,
+    AddressSpace, Map, MapKind, MapRequest, MmapFlags, Removed,
     change::check_range,
     huge::Part,
-    map::page_align,
+    map::{page_align, prepare},
     max_map_count,
     tables::is_mapped,
     tlb::Gather,
-    vma::{Backing, VmaFlags},
+    vma::{Backing, Object, VmaFlags},
 };
 use crate::{
     arch::paging::{self, Entry, PteFlags},
@@ -123,6 +123,20 @@ impl AddressSpace {
             let _ = self.populate(range);
         }
         result
+    }
+
+    /// `remap_file_pages(2)`: shows `pages` of what is mapped at `start` there instead, through a mapping of its own, as on Linux. The caller has checked that
+    /// neither range wraps.
+    pub fn remap_pages(&self, start: usize, pages: Range<u64>, nonblock: bool) -> Result<()> {
+        let mut removed = Removed::new();
+        let mut map = self.write_map_killable()?;
+        let request = map.again(start, pages, nonblock)?;
+        let object = prepare(&request.kind, request.flags, request.len);
+        let mapped = self.map_held(&mut map, &request, object, &mut removed);
+        drop(map);
+        drop(removed);
+        self.bring_in_new(mapped?);
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "one step of `remap`, with its state")]
@@ -282,6 +296,34 @@ fn written(entry: Entry) -> Entry {
 }
 
 impl Map {
+    /// What [`AddressSpace::remap_pages`] maps: everything in the range must show the same file in the same way.
+    fn again(&self, start: usize, pages: Range<u64>, nonblock: bool) -> Result<MapRequest> {
+        let entry = self.vmas.get(start).filter(|entry| entry.value.writes_through());
+        let entry = entry.ok_or(Errno::EINVAL)?;
+        let Backing::Object(object) = &entry.value.backing else { return Err(Errno::EINVAL) };
+        let vma_flags = entry.value.flags;
+        let len = (pages.end - pages.start) as usize * PAGE_SIZE;
+        let mut at = entry.end;
+        while at < start + len {
+            let next = self.vmas.get(at).ok_or(Errno::EINVAL)?;
+            let same =
+                matches!(&next.value.backing, Backing::Object(other) if other.shows_same(object));
+            if next.value.flags != vma_flags || !same {
+                return Err(Errno::EINVAL);
+            }
+            at = next.end;
+        }
+        if pages.end > i64::MAX as u64 / PAGE_SIZE as u64 {
+            return Err(Errno::EOVERFLOW);
+        }
+        let mut flags = MmapFlags::SHARED | MmapFlags::FIXED | MmapFlags::POPULATE;
+        flags.set(MmapFlags::NONBLOCK, nonblock);
+        flags.set(MmapFlags::LOCKED, vma_flags.contains(VmaFlags::LOCKED));
+        let prot = entry.value.prot();
+        let kind = MapKind::Again(Object { first: pages.start, ..object.clone() });
+        Ok(MapRequest { addr: start, len, prot, flags, kind })
+    }
+
     /// A place for `len` bytes of the mapping at `addr`.
     fn find_new_place(&self, addr: usize, hint: usize, len: usize) -> Result<usize> {
         let flags = MmapFlags::empty();

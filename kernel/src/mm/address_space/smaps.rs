@@ -202,16 +202,12 @@ impl AddressSpace {
 fn format_flags(vma: &Vma, out: &mut String) {
     let has = |flags| vma.flags.contains(flags);
     let shared = has(VmaFlags::SHARED);
-    // On Linux a shared mapping of a file that is not open for writing is only marked as one that may be shared.
-    let writes_through = match &vma.backing {
-        Backing::Object(object) => object.file.as_ref().is_none_or(|file| file.flags().writable()),
-        Backing::Anonymous => false,
-    };
     let letters = [
         (has(VmaFlags::READ), "rd"),
         (has(VmaFlags::WRITE), "wr"),
         (has(VmaFlags::EXEC), "ex"),
-        (shared && writes_through, "sh"),
+        // On Linux a shared mapping of a file that is not open for writing is only marked as one that may be shared.
+        (vma.writes_through(), "sh"),
         (has(VmaFlags::MAY_READ), "mr"),
         (has(VmaFlags::MAY_WRITE), "mw"),
         (has(VmaFlags::MAY_EXEC), "me"),

@@ -91,6 +91,16 @@ pub struct Object {
 }
 
 impl Object {
+    /// Whether both were mapped by the same open file, or show the same memory without one.
+    pub fn shows_same(&self, other: &Object) -> bool {
+        let same_file = match (&self.file, &other.file) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        same_file && Arc::ptr_eq(&self.source, &other.source)
+    }
+
     /// Makes a hole of its pages.
     pub fn remove(&self, pages: Range<u64>) -> Result<()> {
         let Some(file) = &self.file else { return self.source.remove(pages) };
@@ -115,6 +125,13 @@ impl Vma {
     /// Whether it is private memory: what is written becomes this space's own.
     pub fn is_private(&self) -> bool {
         !self.flags.contains(VmaFlags::SHARED)
+    }
+
+    /// Whether writes go to the object, or would: it was mapped by somebody who may (`VM_SHARED`).
+    pub fn writes_through(&self) -> bool {
+        let writable = |object: &Object| object.file.as_ref().is_none_or(|f| f.flags().writable());
+        self.flags.contains(VmaFlags::SHARED)
+            && matches!(&self.backing, Backing::Object(object) if writable(object))
     }
 
     /// Who counts the mappings of the object.
@@ -159,16 +176,10 @@ impl Vma {
         match (&self.backing, &above.backing) {
             (Backing::Anonymous, Backing::Anonymous) => true,
             (Backing::Object(a), Backing::Object(b)) => {
-                let same_file = match (&a.file, &b.file) {
-                    (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-                    (None, None) => true,
-                    _ => false,
-                };
                 // Those that are counted stay as many as they are.
-                same_file
-                    && a.watcher.is_none()
+                a.watcher.is_none()
                     && b.watcher.is_none()
-                    && Arc::ptr_eq(&a.source, &b.source)
+                    && a.shows_same(b)
                     && a.first + (len / PAGE_SIZE) as u64 == b.first
             }
             _ => false,
