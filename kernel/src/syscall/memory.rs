@@ -32,6 +32,7 @@ calls! {
     process_madvise => process_madvise;
     process_mrelease => process_mrelease;
     remap_file_pages => remap_file_pages;
+    mseal => mseal;
 }
 
 /// `mmap(2)`.
@@ -113,6 +114,16 @@ fn remap_file_pages(args: &[usize; 6]) -> Result<usize> {
     }
     let nonblock = MmapFlags::from_bits_retain(flags as u32).contains(MmapFlags::NONBLOCK);
     mm::current_space()?.remap_pages(start, first..end, nonblock)?;
+    Ok(0)
+}
+
+/// `mseal(2)`.
+fn mseal(args: &[usize; 6]) -> Result<usize> {
+    let &[addr, len, flags, ..] = args;
+    if flags != 0 {
+        return Err(Errno::EINVAL);
+    }
+    mm::current_space()?.seal(addr, len)?;
     Ok(0)
 }
 

@@ -203,9 +203,8 @@ impl AddressSpace {
             hole |= entry.start > at;
             let part = at.max(entry.start)..entry.end.min(range.end);
             let old = entry.value.flags;
-            let anonymous = matches!(entry.value.backing, Backing::Anonymous);
-            if advice == Advice::WipeOnFork && !anonymous {
-                result = Err(Errno::EINVAL);
+            result = may_flag(&entry.value, advice);
+            if result.is_err() {
                 break;
             }
             let new = old.difference(clear) | set;
@@ -250,6 +249,7 @@ impl AddressSpace {
             hole |= entry.start > at;
             let part = entry.start.max(range.start)..entry.end.min(range.end);
             let vma = &entry.value;
+            vma.check_advice(advice)?;
             match advice {
                 Advice::DontNeed | Advice::Free
                     if vma.flags.intersects(VmaFlags::LOCKED | VmaFlags::FOREIGN) =>
@@ -394,4 +394,15 @@ impl AddressSpace {
             Ok(())
         });
     }
+}
+
+/// Whether a mapping may be flagged so: `EPERM`, `EINVAL`.
+fn may_flag(vma: &Vma, advice: Advice) -> Result<()> {
+    vma.check_advice(advice)?;
+    let wrong = match advice {
+        Advice::WipeOnFork => !matches!(vma.backing, Backing::Anonymous),
+        Advice::DoDump => vma.flags.intersects(VmaFlags::SPECIAL | VmaFlags::FOREIGN),
+        _ => false,
+    };
+    if wrong { Err(Errno::EINVAL) } else { Ok(()) }
 }

@@ -46,6 +46,7 @@ impl AddressSpace {
         if map.vmas.overlapping(range.clone()).next().is_none() {
             return Ok(());
         }
+        map.check_unsealed(range.clone())?;
         map.vmas.try_reserve(2).map_err(|_| Errno::ENOMEM)?;
         map.split_at(range.start)?;
         if let Err(errno) = map.split_at(range.end) {
@@ -160,6 +161,7 @@ impl AddressSpace {
         if !may.contains(new & ACCESS) {
             return Err(Errno::EACCES);
         }
+        entry.value.check_unsealed()?;
         if new == old {
             return Ok(());
         }

@@ -16,6 +16,7 @@
 //! | `mappings` | who maps an object |
 //! | `fork` | the copy-on-write copy |
 //! | `populate` | pages brought in without an access to them |
+//! | `seal` | `mseal` |
 //! | `reap` | taking the memory of a dying process |
 //! | `remote` | access from elsewhere, futex keys |
 //! | `barrier` | `membarrier`, concurrency ids |
@@ -46,6 +47,7 @@ mod populate;
 mod reap;
 mod remap;
 mod remote;
+mod seal;
 mod shmem;
 mod show;
 mod slot;
@@ -278,6 +280,8 @@ pub(super) struct Map {
     stack: usize,
     /// Flags that new mappings get (`mlockall(2)`).
     lock_future: VmaFlags,
+    /// A mapping was sealed.
+    has_sealed: bool,
 }
 
 /// Places in an address space.
@@ -322,6 +326,7 @@ impl AddressSpace {
             text: 0,
             stack: 0,
             lock_future: VmaFlags::empty(),
+            has_sealed: false,
         })
     }
 

@@ -54,6 +54,7 @@ impl AddressSpace {
         let mut gather = Gather::new(self);
         let result = (|| {
             let entry = map.vmas.get(addr).ok_or(Errno::EFAULT)?;
+            entry.value.check_unsealed()?;
             let (start, end, vma_flags) = (entry.start, entry.end, entry.value.flags);
             if moves {
                 return self.remap_to(

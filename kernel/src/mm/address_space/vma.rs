@@ -60,6 +60,8 @@ bitflags::bitflags! {
         const FOREIGN = 1 << 22;
         /// New since the marks of written pages were last cleared: all of it counts as written (`VM_SOFTDIRTY`).
         const SOFT_DIRTY = 1 << 23;
+        /// `mseal`: stays as it is.
+        const SEALED = 1 << 24;
     }
 }
 
