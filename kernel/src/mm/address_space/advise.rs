@@ -274,6 +274,9 @@ impl AddressSpace {
                     return Err(Errno::EINVAL);
                 }
                 Advice::Cold => self.clear_marks(part.clone(), PteFlags::ACCESSED, &mut gather),
+                Advice::PageOut if vma.flags.contains(VmaFlags::DROPPABLE) => {
+                    self.zap(part.clone(), &mut gather);
+                }
                 // What is read in soon is what faults bring in, and there is no swap to page out to.
                 _ => {}
             }
@@ -399,9 +402,11 @@ impl AddressSpace {
 /// Whether a mapping may be flagged so: `EPERM`, `EINVAL`.
 fn may_flag(vma: &Vma, advice: Advice) -> Result<()> {
     vma.check_advice(advice)?;
+    let has = |flags| vma.flags.intersects(flags);
     let wrong = match advice {
         Advice::WipeOnFork => !matches!(vma.backing, Backing::Anonymous),
-        Advice::DoDump => vma.flags.intersects(VmaFlags::SPECIAL | VmaFlags::FOREIGN),
+        Advice::KeepOnFork => has(VmaFlags::DROPPABLE),
+        Advice::DoDump => has(VmaFlags::DROPPABLE | VmaFlags::SPECIAL | VmaFlags::FOREIGN),
         _ => false,
     };
     if wrong { Err(Errno::EINVAL) } else { Ok(()) }

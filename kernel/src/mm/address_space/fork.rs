@@ -38,8 +38,13 @@ impl AddressSpace {
         child.this.call_once(|| Arc::downgrade(&child));
         result?;
         // Before the child runs: it has no page of an object in its tables until then.
+        let mut droppable = false;
         for entry in child.read_map().vmas.iter() {
             child.register(&entry.value.backing);
+            droppable |= entry.value.flags.contains(VmaFlags::DROPPABLE);
+        }
+        if droppable {
+            child.may_be_freed_lazily();
         }
         Ok(child)
     }

@@ -8,6 +8,9 @@
 //! Spaces with such pages are on a list, in the order in which they are gone through. Its lock (class LAZY_FREE) is held as long as one of them is worked
 //! on, and by a space that ends: it cannot go meanwhile. A space's state says whether there may be pages that the pass over it has left behind:
 //! advice sets `MARKED` after it has changed the entries, a pass sets `LISTED` before it looks at them.
+//!
+//! Memory that was mapped to be dropped (`MAP_DROPPABLE`) goes in the same way, written or not: what is written until no CPU remembers the entry goes with it. A space with
+//! such memory stays on the list.
 
 use super::{
     AddressSpace,
@@ -115,7 +118,15 @@ impl AddressSpace {
                 continue;
             }
             let part = entry.start.max(*at)..entry.end;
-            if self.free_clean(part, &mut freed, target, at, &mut gather).is_err() {
+            let droppable = vma.flags.contains(VmaFlags::DROPPABLE);
+            if droppable {
+                // There may be more when this is over.
+                self.lazy_free.store(MARKED, Ordering::SeqCst);
+            }
+            let may_go = |page: Entry| {
+                if droppable { page.has(PteFlags::ANONYMOUS) } else { is_free_to_go(page) }
+            };
+            if self.free_clean(part, &mut freed, target, at, &mut gather, may_go).is_err() {
                 return freed;
             }
         }
@@ -131,6 +142,7 @@ impl AddressSpace {
         target: usize,
         at: &mut usize,
         gather: &mut Gather<'_>,
+        may_go: impl Fn(Entry) -> bool,
     ) -> Result<()> {
         self.for_each_whole(part.clone(), |tables| {
             let base = match &tables {
@@ -144,7 +156,7 @@ impl AddressSpace {
             let leaf = match tables {
                 Part::Leaf(leaf) => leaf,
                 Part::Huge(huge) => {
-                    if is_free_to_go(huge.entry())
+                    if may_go(huge.entry())
                         && huge.is_sole_owner()
                         && let Some((addr, frame)) = self.take_huge_unchanged(huge)
                     {
@@ -158,7 +170,7 @@ impl AddressSpace {
             let _guard = leaf.lock();
             for index in leaf.indices(&part) {
                 let page = leaf.table().load(index);
-                if is_free_to_go(page)
+                if may_go(page)
                     && is_sole_owner(page)
                     && leaf.table().compare_exchange(index, page, Entry::NONE).is_ok()
                 {

@@ -151,9 +151,9 @@ fn lock_errno(errno: Errno) -> Errno {
     }
 }
 
-/// The flags of a mapping with `flags` that is locked so; those that the kernel made, and whose pages are no memory, are not.
+/// The flags of a mapping with `flags` that is locked so. Not those that the kernel made, whose pages are no memory, or may go at any time.
 fn with_lock(flags: VmaFlags, lock: VmaFlags) -> VmaFlags {
-    if flags.intersects(VmaFlags::SPECIAL | VmaFlags::FOREIGN) {
+    if flags.intersects(VmaFlags::SPECIAL | VmaFlags::FOREIGN | VmaFlags::DROPPABLE) {
         flags
     } else {
         flags.difference(LOCK_FLAGS) | lock

@@ -279,6 +279,8 @@ pub(super) struct Mapped {
     range: Range<usize>,
     /// Its pages are to be brought in.
     populate: bool,
+    /// They may go at any time.
+    droppable: bool,
 }
 
 impl AddressSpace {
@@ -309,6 +311,9 @@ impl AddressSpace {
         let addr = mapped.range.start;
         if mapped.populate {
             let _ = self.populate(mapped.range);
+        }
+        if mapped.droppable {
+            self.may_be_freed_lazily();
         }
         UserAddr(addr)
     }
@@ -382,7 +387,7 @@ impl AddressSpace {
             let mut gather = Gather::new(self);
             self.unmap_locked(map, range.clone(), &mut gather, removed)?;
         }
-        if is_unreserved(flags) {
+        if is_unreserved(flags) || vma_flags.contains(VmaFlags::DROPPABLE) {
             vma_flags |= VmaFlags::NORESERVE;
         } else if is_accountable(vma_flags) {
             vma_flags |= VmaFlags::ACCOUNTED;
@@ -400,7 +405,8 @@ impl AddressSpace {
         let wanted = flags.contains(MmapFlags::POPULATE) && !flags.contains(MmapFlags::NONBLOCK);
         let locked =
             vma_flags.contains(VmaFlags::LOCKED) && !vma_flags.contains(VmaFlags::LOCK_ON_FAULT);
-        Ok(Mapped { range, populate: wanted || locked })
+        let droppable = vma_flags.contains(VmaFlags::DROPPABLE);
+        Ok(Mapped { range, populate: wanted || locked, droppable })
     }
 }
 
@@ -472,6 +478,17 @@ fn sharing(kind: &MapKind, len: usize, prot: Prot, flags: MmapFlags) -> Result<V
             true
         }
         2 => false,
+        kind_of_sharing
+            if kind_of_sharing == MmapFlags::DROPPABLE.bits()
+                && matches!(kind, MapKind::Anonymous)
+                && !flags.intersects(MmapFlags::LOCKED | MmapFlags::GROWSDOWN) =>
+        {
+            // It is not worth a promise, and would be gone in a child or a dump anyhow.
+            return Ok(VmaFlags::DROPPABLE
+                | VmaFlags::NORESERVE
+                | VmaFlags::WIPE_ON_FORK
+                | VmaFlags::DONT_DUMP);
+        }
         _ => return Err(Errno::EINVAL),
     };
     if let Some((file, offset)) = kind.file() {

@@ -111,6 +111,8 @@ bitflags::bitflags! {
         const PRIVATE = 2;
         /// At this address, whatever is there.
         const FIXED = 0x10;
+        /// Private memory that may go at any time. A value of the bits that tell the kind of sharing, beside `SHARED` and `PRIVATE`.
+        const DROPPABLE = 8;
         /// No file.
         const ANONYMOUS = 0x20;
         /// In the first 2 GiB.

@@ -230,6 +230,7 @@ fn format_flags(vma: &Vma, out: &mut String) {
         (has(VmaFlags::HUGE), "hg"),
         (has(VmaFlags::NO_HUGE), "nh"),
         (has(VmaFlags::MERGEABLE), "mg"),
+        (has(VmaFlags::DROPPABLE), "dp"),
         (has(VmaFlags::SEALED), "sl"),
     ];
     out.push_str("VmFlags: ");

@@ -62,6 +62,8 @@ bitflags::bitflags! {
         const SOFT_DIRTY = 1 << 23;
         /// `mseal`: stays as it is.
         const SEALED = 1 << 24;
+        /// `MAP_DROPPABLE`: its pages may go at any time.
+        const DROPPABLE = 1 << 25;
     }
 }
 
