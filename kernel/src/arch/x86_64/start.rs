@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::{boot, clock, cpu, features, fpu, gdt, interrupt, paging, pcid};
+use super::{boot, clock, cpu, extable, features, fpu, gdt, interrupt, paging, pcid};
 
 const BOOT_STACK_SIZE: usize = 64 * 1024;
 
@@ -47,6 +47,7 @@ fn set_up_cpu(index: usize) {
     gdt::init(index);
     if first {
         interrupt::init_table();
+        extable::sort();
     }
     interrupt::init();
     features::init(first);
