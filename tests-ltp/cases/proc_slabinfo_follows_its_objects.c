@@ -103,7 +103,7 @@ static void files_of_two_pages(void)
 static void processes(void)
 {
 	static pid_t children[TASKS];
-	struct cache tasks = look("task_struct"), groups = look("signal_cache");
+	struct cache tasks = look("task_struct");
 	for (int i = 0; i < TASKS; i++) {
 		children[i] = (pid_t)OK(fork());
 		if (children[i] == 0)
@@ -111,13 +111,11 @@ static void processes(void)
 				pause();
 	}
 	grew("task_struct", tasks, TASKS);
-	grew("signal_cache", groups, TASKS);
 	for (int i = 0; i < TASKS; i++)
 		OK(kill(children[i], SIGKILL));
 	for (int i = 0; i < TASKS; i++)
 		test_wait(children[i]);
 	shrinks_to("task_struct", tasks.active + AT_HAND);
-	shrinks_to("signal_cache", groups.active + AT_HAND);
 }
 
 int main(void)

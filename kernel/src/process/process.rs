@@ -24,8 +24,6 @@ use core::sync::atomic::{
 pub(super) static TREE: SpinLock<()> = SpinLock::new(&class::PROCESS_TREE, ());
 
 /// A thread group.
-// Has a slab cache, which knows it by its alignment.
-#[repr(align(16))]
 pub struct Process {
     /// The process id: the leader's thread id.
     pub pid: Pid,

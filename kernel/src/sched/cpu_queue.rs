@@ -4,6 +4,7 @@ use super::{
     bandwidth,
     params::Policy,
     task::{TaskSched, bump},
+    wake::is_woken_again_by,
 };
 use crate::{
     arch::{clock, cpu, irq},
@@ -282,10 +283,8 @@ impl Queue {
 
     /// Whether a woken task need not wait for the end of the running one's turn: it lives on what that one, and nobody else, wakes it for, and has had far less.
     fn is_owed(task: &Task, running: &Running, now: u64) -> bool {
-        let sched = &task.sched;
-        sched.waker.load(Relaxed) == running.task
-            && sched.is_woken_again.load(Relaxed)
-            && sched.fair.virtual_time() + OWED < running.virtual_now(now)
+        is_woken_again_by(&task.sched, running.task)
+            && task.sched.fair.virtual_time() + OWED < running.virtual_now(now)
     }
 
     /// Whether a woken task comes before the running one.

@@ -77,10 +77,8 @@ pub struct TaskSched {
     pub(super) woke_at: AtomicU64,
     /// How sure it is that it sleeps soon after waking another task.
     pub(super) hand_over_score: AtomicU8,
-    /// The address of the task that woke it last, to tell it from others, never followed; 0 for an interrupt.
-    pub(super) waker: AtomicUsize,
-    /// Whether that had woken it the time before, too.
-    pub(super) is_woken_again: AtomicBool,
+    /// Who woke it last, and whether that had the time before, too.
+    pub(super) waker: AtomicU32,
     /// What is left of its slice under `SCHED_RR`, in ticks.
     pub(super) slice_left: AtomicU32,
 
@@ -178,8 +176,7 @@ impl TaskSched {
             charged_at: AtomicU64::new(0),
             woke_at: AtomicU64::new(0),
             hand_over_score: AtomicU8::new(0),
-            waker: AtomicUsize::new(0),
-            is_woken_again: AtomicBool::new(false),
+            waker: AtomicU32::new(0),
             slice_left: AtomicU32::new(0),
             sleep_timer: Once::new(),
         }

@@ -8,17 +8,16 @@ use crate::{
     arch::fpu,
     fs::{File, Inode, dcache, tmpfs},
     mm::address_space::vma::Vma,
-    process::{Process, Task},
+    process::Task,
 };
 use rcu_collections::PAGE_TREE_NODE;
 use slab::{Cache, Classes, SIZE_CLASSES, Usage, guard};
 use vma_tree::{Entry, LEAF_SIZE};
 
 /// The caches, by the names that their like have on Linux.
-static CACHES: [Cache; 9] = [
+static CACHES: [Cache; 8] = [
     fpu::CACHE,
     Cache::of_arcs::<Task>("task_struct"),
-    Cache::of_arcs::<Process>("signal_cache"),
     Cache::of_vecs::<Entry<Vma>>("vma_leaf", LEAF_SIZE),
     Cache::of_arcs::<File>("filp"),
     Cache::of_arcs::<Inode>("inode_cache"),
