@@ -187,7 +187,12 @@ pub(super) fn set_up(
     registers.rflags &= !(CpuFlags::DIRECTION | CpuFlags::RESUME | CpuFlags::TRAP).bits();
     // A handler starts with the extended state of a fresh program; the interrupted one is on the frame.
     FpuState::reset_current();
-    Ok(())
+    reachable(registers)
+}
+
+/// As if the return to user mode had faulted, for an address that is none: the processor may take that fault in the kernel, with the user's GS base loaded. `EFAULT`.
+fn reachable(registers: &TrapFrame) -> Result<()> {
+    if registers.rip < USER_END { Ok(()) } else { Err(Errno::EFAULT) }
 }
 
 /// `rt_sigreturn(2)`: what goes into `rax`. A frame that cannot be right ends in SIGSEGV.
@@ -243,9 +248,7 @@ fn restore(registers: &mut TrapFrame) -> Result<usize> {
     FpuState::restore_from_signal_frame(UserAddr(saved.fpstate))?;
     // Errors other than a fault are ignored, as on Linux: the stack may be the one in use.
     let _ = task.signals.change_alt_stack(frame.context.stack, registers.rsp);
-    // As if the return had faulted: the signal's frame shows these registers.
-    if registers.rip >= USER_END {
-        return Err(Errno::EFAULT);
-    }
+    // The signal's frame shows these registers.
+    reachable(registers)?;
     Ok(registers.rax)
 }
