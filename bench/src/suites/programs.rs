@@ -118,7 +118,7 @@ fn databases() -> Vec<Case> {
         ("LPUSH", false, Scales::No),
     ] {
         let client =
-            format!("redis-benchmark -s /tmp/bench/s -n 5000 -c 20 -q -t {}", test.to_lowercase());
+            format!("redis-benchmark -s /tmp/bench/s -n 20000 -c 20 -q -t {}", test.to_lowercase());
         let mut case = Case::new(
             "redis",
             &format!("{test}, unix socket"),
@@ -129,7 +129,7 @@ fn databases() -> Vec<Case> {
         cases.push(if headline { case.headline() } else { case });
     }
     let server = "redis-server --save '' --daemonize yes >/dev/null";
-    let client = "redis-benchmark -n 5000 -c 20 -q -t set";
+    let client = "redis-benchmark -n 20000 -c 20 -q -t set";
     let mut tcp = Case::new("redis", "SET, TCP", format!("{server}; sleep 1; {client}"))
         .rate("request", requests);
     tcp.scales = Scales::Yes;
