@@ -3,7 +3,7 @@
 use super::{
     AddressSpace, Map,
     huge::Part,
-    map::page_align,
+    map::{page_align, page_range},
     tables::is_mapped,
     tlb::Gather,
     vma::{Backing, Vma, VmaFlags},
@@ -128,15 +128,10 @@ impl Advice {
 impl AddressSpace {
     /// `madvise(2)`.
     pub fn advise(&self, addr: usize, len: usize, advice: Advice) -> Result<()> {
-        if !addr.is_multiple_of(PAGE_SIZE) {
-            return Err(Errno::EINVAL);
-        }
-        let len = page_align(len).ok_or(Errno::EINVAL)?;
-        let end = addr.checked_add(len).ok_or(Errno::EINVAL)?;
-        if len == 0 {
+        let range = page_range(addr, len)?;
+        if range.is_empty() {
             return Ok(());
         }
-        let range = addr..end;
         match advice {
             Advice::Remove => self.remove(range),
             Advice::Collapse => self.collapse(range),

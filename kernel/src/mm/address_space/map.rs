@@ -60,6 +60,13 @@ pub(super) fn page_align(len: usize) -> Option<usize> {
     len.checked_next_multiple_of(PAGE_SIZE)
 }
 
+/// The pages from `addr` on that hold `len` bytes. `EINVAL` unless `addr` is a page's and they end within all addresses.
+pub(super) fn page_range(addr: usize, len: usize) -> Result<Range<usize>> {
+    let end = page_align(len).and_then(|len| addr.checked_add(len));
+    let end = end.filter(|_| addr.is_multiple_of(PAGE_SIZE)).ok_or(Errno::EINVAL)?;
+    Ok(addr..end)
+}
+
 pub(super) fn limit_pages(resource: Resource) -> usize {
     let bytes = sched::current().process.limits().soft(resource);
     usize::try_from(bytes / PAGE_SIZE as u64).unwrap_or(usize::MAX)

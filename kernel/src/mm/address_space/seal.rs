@@ -3,39 +3,34 @@
 
 use super::{
     AddressSpace, Advice, Map,
-    map::page_align,
+    map::page_range,
     vma::{Backing, Vma, VmaFlags},
 };
-use crate::mm::PAGE_SIZE;
 use abi::{Errno, Result};
 use core::ops::Range;
 
 impl AddressSpace {
     /// `mseal(2)`; `ENOMEM` where nothing is mapped: nothing is sealed then.
     pub fn seal(&self, addr: usize, len: usize) -> Result<()> {
-        if !addr.is_multiple_of(PAGE_SIZE) {
-            return Err(Errno::EINVAL);
-        }
-        let len = page_align(len).ok_or(Errno::EINVAL)?;
-        let end = addr.checked_add(len).ok_or(Errno::EINVAL)?;
-        if len == 0 {
+        let range = page_range(addr, len)?;
+        if range.is_empty() {
             return Ok(());
         }
         let mut map = self.write_map_killable()?;
         let mapped: usize = map
             .vmas
-            .overlapping(addr..end)
-            .map(|entry| entry.end.min(end) - entry.start.max(addr))
+            .overlapping(range.clone())
+            .map(|entry| entry.end.min(range.end) - entry.start.max(range.start))
             .sum();
-        if mapped < len {
+        if mapped < range.len() {
             return Err(Errno::ENOMEM);
         }
         map.has_sealed = true;
-        let mut at = addr;
+        let mut at = range.start;
         let mut result = Ok(());
-        while at < end && result.is_ok() {
+        while at < range.end && result.is_ok() {
             let Some(entry) = map.vmas.get(at) else { break };
-            let part = at..entry.end.min(end);
+            let part = at..entry.end.min(range.end);
             let flags = entry.value.flags | VmaFlags::SEALED;
             if flags != entry.value.flags {
                 result = map.split_at(part.start).and_then(|()| map.split_at(part.end));
@@ -45,7 +40,7 @@ impl AddressSpace {
             }
             at = part.end;
         }
-        map.merge_range(addr..end);
+        map.merge_range(range);
         result
     }
 }
