@@ -513,10 +513,18 @@ fn count_lock(vma: &Vma, entry: Entry, change: Change) {
 }
 
 /// As [`map_frame`], in a mapping that may be locked.
+#[inline]
 fn map_in(vma: &Vma, leaf: Leaf<'_>, addr: usize, frame: Frame, flags: PteFlags) -> bool {
-    if !vma.flags.contains(VmaFlags::LOCKED) {
-        return map_frame(leaf, addr, frame, flags);
+    if vma.flags.contains(VmaFlags::LOCKED) {
+        map_locked(leaf, addr, frame, flags)
+    } else {
+        map_frame(leaf, addr, frame, flags)
     }
+}
+
+/// The same in one that is locked.
+#[cold]
+fn map_locked(leaf: Leaf<'_>, addr: usize, frame: Frame, flags: PteFlags) -> bool {
     // It may be gone as soon as it is mapped, so it is counted before.
     let kept = frame.clone();
     mlock::count(kept.addr(), Change::Lock);
@@ -528,6 +536,7 @@ fn map_in(vma: &Vma, leaf: Leaf<'_>, addr: usize, frame: Frame, flags: PteFlags)
 }
 
 /// Maps `frame` where nothing is yet; whether that was so. Otherwise the frame is released.
+#[inline]
 pub(super) fn map_frame(leaf: Leaf<'_>, addr: usize, frame: Frame, flags: PteFlags) -> bool {
     let done = fill(leaf, addr, Entry::new(frame.addr(), flags));
     if done {

@@ -4,7 +4,6 @@ use super::{
     bandwidth,
     params::Policy,
     task::{TaskSched, bump},
-    wake::is_woken_again_by,
 };
 use crate::{
     arch::{clock, cpu, irq},
@@ -24,9 +23,6 @@ use runqueue::{Band, RunQueue, WAKE_UP_GRANULARITY, virtual_time_of};
 /// that wakes others again and again would give them the CPU each time. Setting a timer and taking its interrupt has to be little
 /// beside it, and takes a virtual machine some ten microseconds.
 const TURN: u64 = 750_000;
-
-/// How far behind its waker a task must be to take the CPU from it before the end of its turn.
-const OWED: u64 = 4 * TURN;
 
 /// What a task that was just queued may ask of the running one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -274,17 +270,11 @@ impl Queue {
         let turn_ends = running.began + TURN;
         let equals =
             running.band == Band::Fair && task.sched.band() == Band::Fair && !running.is_idle;
-        if equals && now < turn_ends && !irq::in_interrupt() && !Self::is_owed(task, running, now) {
+        if equals && now < turn_ends && !irq::in_interrupt() {
             Claim::EndOfTurn(turn_ends)
         } else {
             Claim::Now
         }
-    }
-
-    /// Whether a woken task need not wait for the end of the running one's turn: it lives on what that one, and nobody else, wakes it for, and has had far less.
-    fn is_owed(task: &Task, running: &Running, now: u64) -> bool {
-        is_woken_again_by(&task.sched, running.task)
-            && task.sched.fair.virtual_time() + OWED < running.virtual_now(now)
     }
 
     /// Whether a woken task comes before the running one.

@@ -77,8 +77,6 @@ pub struct TaskSched {
     pub(super) woke_at: AtomicU64,
     /// How sure it is that it sleeps soon after waking another task.
     pub(super) hand_over_score: AtomicU8,
-    /// Who woke it last, and whether that had the time before, too.
-    pub(super) waker: AtomicU32,
     /// What is left of its slice under `SCHED_RR`, in ticks.
     pub(super) slice_left: AtomicU32,
 
@@ -176,7 +174,6 @@ impl TaskSched {
             charged_at: AtomicU64::new(0),
             woke_at: AtomicU64::new(0),
             hand_over_score: AtomicU8::new(0),
-            waker: AtomicU32::new(0),
             slice_left: AtomicU32::new(0),
             sleep_timer: Once::new(),
         }

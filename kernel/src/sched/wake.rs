@@ -105,33 +105,8 @@ pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
         place_woken(task, now)
     };
     stats::note(Event::Wake { cpu });
-    note_waker(sched);
     enqueue_on(cpu, task.clone(), slept);
     true
-}
-
-/// In `TaskSched::waker`: that task woke it the time before, too.
-const AGAIN: u32 = 1;
-
-/// What tells the task at `address` from others, well enough to guess by: the lower half of that, which has no bit `AGAIN`.
-fn waker_mark(address: usize) -> u32 {
-    address as u32 & !AGAIN
-}
-
-/// Whether the task at `address` woke `woken` this time and the time before.
-pub(super) fn is_woken_again_by(woken: &TaskSched, address: usize) -> bool {
-    woken.waker.load(Ordering::Relaxed) == waker_mark(address) | AGAIN
-}
-
-/// Notes who wakes the task. Its wake lock is held.
-fn note_waker(woken: &TaskSched) {
-    let waker = if irq::in_interrupt() {
-        0
-    } else {
-        waker_mark(core::ptr::from_ref::<Task>(&current::current()).addr())
-    };
-    let again = waker != 0 && woken.waker.load(Ordering::Relaxed) & !AGAIN == waker;
-    woken.waker.store(waker | u32::from(again), Ordering::Relaxed);
 }
 
 /// Puts a new task on a run queue for the first time.
