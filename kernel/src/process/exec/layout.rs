@@ -1,5 +1,5 @@
 //! What `execve` has to know of an ELF file, read and checked once: it stays with the file as long as nobody gets to write to it
-//! ([`crate::fs::WriterCount`]).
+//! ([`crate::fs::Inode::writers`]).
 
 use crate::fs::{File, IoSink};
 use abi::{Errno, Result};
