@@ -17,6 +17,8 @@ pub struct Program {
     pub make: Option<String>,
     /// What it is started with, once for every entry.
     pub runs: Vec<String>,
+    /// It asks for times that a busy host cannot keep: it runs where the machine's clock counts instructions.
+    pub counted: bool,
     /// What is known to fail on NOS.
     pub gaps: Vec<Gap>,
 }
@@ -77,6 +79,7 @@ pub fn parse(text: &str) -> Result<Vec<Program>> {
             "edit" => program.edit = Some(value),
             "make" => program.make = Some(value),
             "run" => program.runs.push(value),
+            "icount" => program.counted = true,
             "helper" => helper = true,
             "left out" => left_out = true,
             _ => {
@@ -108,7 +111,7 @@ mod tests {
     #[test]
     fn a_program_has_sources_ways_to_run_and_gaps() {
         let text = "# said\na/b/c\n\nd/e x.c -lm\n\trun:\n\trun: -t 1\n\tgap 2 3: no time\n\
-                    f/g\n\tleft out: slow\nh/i\n\thelper: of e\n\tmake: true\n\tedit: /a: b/d\n";
+                    \ticount: in time\nf/g\n\tleft out: slow\nh/i\n\thelper: of e\n\tmake: true\n\tedit: /a: b/d\n";
         let list = parse(text).unwrap();
         let paths: Vec<_> = list.iter().map(|program| program.path.as_str()).collect();
         assert_eq!(paths, ["a/b/c", "d/e", "h/i"]);
@@ -118,6 +121,7 @@ mod tests {
         assert_eq!((&list[1].sources[0], &list[1].switches[0]), (&"x.c".into(), &"-lm".into()));
         assert_eq!(list[1].commands().collect::<Vec<_>>(), ["d/e", "d/e -t 1"]);
         assert_eq!(list[1].gaps[0].cases, ["2", "3"]);
+        assert_eq!([list[0].counted, list[1].counted], [false, true]);
         assert_eq!(list[2].commands().count(), 0);
         assert_eq!(list[2].edit.as_deref(), Some("/a: b/d"));
         assert!(parse("a\n\tnonsense\n").is_err());

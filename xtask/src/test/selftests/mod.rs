@@ -53,11 +53,10 @@ pub fn run(on: Option<Kernel>, only: Option<&str>, base: &Options) -> Result<Vec
         return Ok(cases);
     }
     let linux = reference(&list, &built, base)?;
-    let passes = |command: &String| linux.get(command).is_some_and(Outcome::shows_something);
-    let commands: Vec<String> =
-        list.iter().filter(wanted).flat_map(Program::commands).filter(passes).collect();
-    let nos = run_on(Kernel::Nos, commands, &built, base)?;
-    for program in list.iter().filter(wanted) {
+    let passes = |command: &str| linux.get(command).is_some_and(Outcome::shows_something);
+    let programs: Vec<&Program> = list.iter().filter(wanted).collect();
+    let nos = run_on(Kernel::Nos, &programs, passes, &built, base)?;
+    for program in programs {
         cases.extend(outcome::compare(program, &linux, &nos));
     }
     Ok(cases)
@@ -96,13 +95,12 @@ fn fresh_reference(
     base: &Options,
 ) -> Result<Outcomes> {
     let wanted = |program: &&Program| only.is_none_or(|only| super::matches(only, &program.path));
-    let commands: Vec<String> = list.iter().filter(wanted).flat_map(Program::commands).collect();
-    let mut results = run_on(Kernel::Linux, commands, built, base)?;
+    let programs: Vec<&Program> = list.iter().filter(wanted).collect();
+    let mut results = run_on(Kernel::Linux, &programs, |_| true, built, base)?;
     // Some depend on how quick the machine is, and a busy host makes them fail: what passes once can pass.
     for _ in 1..ATTEMPTS {
-        let failed = |(_, outcome): &(&String, &Outcome)| outcome.failure.is_some();
-        let failed = results.iter().filter(failed).map(|(command, _)| command.clone()).collect();
-        let again = run_on(Kernel::Linux, failed, built, base)?;
+        let failed = |command: &str| results.get(command).is_none_or(|one| one.failure.is_some());
+        let again = run_on(Kernel::Linux, &programs, failed, built, base)?;
         results.extend(again.into_iter().filter(|(_, outcome)| outcome.failure.is_none()));
     }
     if only.is_none() {
@@ -120,30 +118,40 @@ fn reference_path(list: &[Program], built: &Built) -> Result<PathBuf> {
     let mut key = fs::read(&runner).at(&runner)?;
     key.extend_from_slice(built.key.as_bytes());
     key.extend_from_slice(Linux::open()?.release.as_bytes());
-    for command in list.iter().flat_map(Program::commands) {
-        key.extend_from_slice(command.as_bytes());
+    for program in list {
+        key.push(u8::from(program.counted));
+        program.commands().for_each(|command| key.extend_from_slice(command.as_bytes()));
     }
     let folder = paths::created(paths::cache()?.join("reference"))?;
     Ok(folder.join(format!("selftests-{:016x}.json", rootfs::hash(&key))))
 }
 
+/// Runs the commands of `programs` that are `wanted`: the counted ones on a machine of their own.
 fn run_on(
     kernel: Kernel,
-    commands: Vec<String>,
+    programs: &[&Program],
+    wanted: impl Fn(&str) -> bool,
     built: &Built,
     base: &Options,
 ) -> Result<Outcomes> {
     let overlay = paths::target()?.join("selftests-overlay");
     paths::remove(&overlay)?;
     runner::install(&overlay)?;
-    let machine = Machine {
-        overlays: vec![built.overlay.clone(), overlay],
-        folder: programs::GUEST_FOLDER,
-        case_limit: PROGRAM_LIMIT,
-        machine_limit: MACHINE_LIMIT,
-        log: format!("selftests-{}.tap", kernel.name()),
-        base: Options { on: kernel, mem: MEMORY.into(), ..base.clone() },
-    };
-    let cases = machine.run(commands)?;
-    Ok(cases.into_iter().map(|case| (case.name.clone(), Outcome::from(case))).collect())
+    let mut outcomes = Outcomes::new();
+    for counted in [false, true] {
+        let kind = if counted { "-icount" } else { "" };
+        let machine = Machine {
+            overlays: vec![built.overlay.clone(), overlay.clone()],
+            folder: programs::GUEST_FOLDER,
+            case_limit: PROGRAM_LIMIT,
+            machine_limit: MACHINE_LIMIT,
+            log: format!("selftests-{}{kind}.tap", kernel.name()),
+            base: Options { on: kernel, mem: MEMORY.into(), icount: counted, ..base.clone() },
+        };
+        let programs = programs.iter().filter(|program| program.counted == counted);
+        let commands = programs.flat_map(|program| program.commands());
+        let cases = machine.run(commands.filter(|command| wanted(command)).collect())?;
+        outcomes.extend(cases.into_iter().map(|case| (case.name.clone(), Outcome::from(case))));
+    }
+    Ok(outcomes)
 }
