@@ -5,6 +5,7 @@
 
 use super::{FdTable, FileLookups};
 use crate::{
+    sched,
     sync::{PollEvents, PollTable},
     time::Instant,
 };
@@ -169,6 +170,9 @@ fn wait_rounds(
     let mut table = if look_only { PollTable::look() } else { PollTable::for_current() };
     loop {
         let found = round(&mut table)?;
+        if found == 0 && look_only {
+            sched::found_nothing();
+        }
         if found > 0 || look_only {
             return Ok(found);
         }

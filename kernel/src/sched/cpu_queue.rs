@@ -24,6 +24,9 @@ use runqueue::{Band, RunQueue, WAKE_UP_GRANULARITY, virtual_time_of};
 /// beside it, and takes a virtual machine some ten microseconds.
 const TURN: u64 = 750_000;
 
+/// So many calls that find nothing, after a task was woken, end the turn.
+const VAIN_CALLS: u8 = 4;
+
 /// What a task that was just queued may ask of the running one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Claim {
@@ -54,6 +57,8 @@ pub(super) struct Running {
     began: u64,
     /// A task that was woken since waits for the end of its turn.
     contested: bool,
+    /// How many calls found nothing since then.
+    vain_calls: u8,
 }
 
 impl Running {
@@ -180,6 +185,7 @@ impl Queue {
             since: now,
             began: now,
             contested: false,
+            vain_calls: 0,
         });
     }
 
@@ -298,9 +304,18 @@ impl Queue {
 
     /// Notes that a task waits for the end of the running one's turn; whether none did before.
     fn contest(&mut self) -> bool {
-        self.running
-            .as_mut()
-            .is_some_and(|running| !core::mem::replace(&mut running.contested, true))
+        self.running.as_mut().is_some_and(|running| {
+            running.vain_calls = 0;
+            !core::mem::replace(&mut running.contested, true)
+        })
+    }
+
+    /// Notes a call of the running task that found nothing; whether that ends its turn.
+    fn note_vain_call(&mut self) -> bool {
+        self.running.as_mut().filter(|running| running.contested).is_some_and(|running| {
+            running.vain_calls = running.vain_calls.saturating_add(1);
+            running.vain_calls >= VAIN_CALLS
+        })
     }
 }
 
@@ -368,6 +383,15 @@ pub(super) fn reschedule_cpu(cpu: usize) {
         irq::set_need_resched();
     } else if !QUEUES.on(cpu).kicked.swap(true, AcqRel) {
         cpu::send_reschedule(cpu);
+    }
+}
+
+/// The current task looked for what others bring about, and it was not there. If it does so again and again while one that it woke waits
+/// for the CPU, it polls for that one's work, and its turn is over.
+pub fn found_nothing() {
+    let (_, mut queue) = lock_queue_of(&super::current().sched);
+    if queue.note_vain_call() {
+        irq::set_need_resched();
     }
 }
 

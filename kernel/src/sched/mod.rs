@@ -38,6 +38,7 @@ mod wake;
 
 pub use crate::sync::current::current;
 pub use bandwidth::{change_real_time_bandwidth, real_time_bandwidth};
+pub use cpu_queue::found_nothing;
 pub use deadline::{DeadlineParams, is_limited as deadlines_are_limited, runs_everywhere};
 pub use idle::{idle_loop, init_this_cpu, interrupt_enter};
 pub use kthread::spawn_kthread;

@@ -16,6 +16,7 @@ mod nesting;
 
 use super::{File, FileOps, OpenFlags};
 use crate::{
+    sched,
     sync::{IrqSpinLock, Mutex, PollEvents, PollTable, WaitQueue, Woken, class},
     time::Instant,
 };
@@ -237,6 +238,7 @@ impl EventPoll {
             return Ok(events);
         }
         if deadline.is_some_and(|at| at.0 == 0) {
+            sched::found_nothing();
             return Ok(Vec::new());
         }
         match self.ready.waiters.wait_until(deadline, attempt) {

@@ -5,7 +5,10 @@ use super::{
     bucket::{self, Bucket, Pair, WakeList},
     fault_in, fault_in_writable, pi,
 };
-use crate::mm::{UserAddr, user};
+use crate::{
+    mm::{UserAddr, user},
+    sched,
+};
 use abi::{Errno, Result};
 
 /// How many waiters a count from user space wakes: at least one, whatever it says. (Linux looks at the count after the first.)
@@ -23,6 +26,9 @@ pub fn wake(addr: UserAddr, sharing: Sharing, count: i32, bitset: Bitset) -> Res
     }
     let woken = bucket.take(&key, bitset, at_least_one(count), &mut list);
     drop(bucket);
+    if matches!(woken, Ok(0)) {
+        sched::found_nothing();
+    }
     bucket::wake_all(list);
     woken
 }
