@@ -281,11 +281,11 @@ fn process_vm(args: &[usize; 6], direction: Direction) -> Result<usize> {
         while len > 0 && room > 0 {
             let part = len.min(room);
             let copied = match direction {
-                Direction::FromRemote => space.copy_to_current(addr, UserAddr(base), part),
+                Direction::FromRemote => Ok(space.copy_to_current(addr, UserAddr(base), part)),
                 Direction::ToRemote => space.copy_from_current(addr, UserAddr(base), part),
             };
-            done += copied;
-            if copied < part {
+            done += copied.or_else(|errno| if done > 0 { Ok(0) } else { Err(errno) })?;
+            if copied != Ok(part) {
                 return if done > 0 { Ok(done) } else { Err(Errno::EFAULT) };
             }
             (addr, len) = (addr.wrapping_add(part), len - part);

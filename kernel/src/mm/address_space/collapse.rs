@@ -14,11 +14,9 @@
 //!
 //! # Why no write is lost
 //!
-//! After the second step nobody writes through the tables. Who writes past them (`process_vm_writev`, `/proc/<pid>/mem`) has a reference to the page, and would write to
-//! one that is no longer mapped. A page that only this space may write and that somebody else has a reference to stays (`EAGAIN`), whoever that is. But the right to
-//! write may have gone from the entry since (a fork, `clear_refs`), and then a reference looks like a child's. So such a writer counts itself in `writers` before it
-//! looks the page up with the map held for reading, and until it has written: a collapse that has the map for writing and finds no writer counted comes after the
-//! last one's writing, or before the next one's look-up.
+//! After the second step nobody writes through the tables. Who writes past them (`process_vm_writev`, `/proc/<pid>/mem`) holds the map for reading from the look-up of
+//! the page until it has written (`remote`), and so comes before or after all of this. A page that only this space may write and that somebody else has a reference to
+//! stays (`EAGAIN`), whoever that is.
 
 use super::{
     AddressSpace, Map,
@@ -37,10 +35,7 @@ use crate::{
     },
 };
 use abi::{Errno, Result};
-use core::{
-    ops::Range,
-    sync::atomic::Ordering::{Acquire, SeqCst},
-};
+use core::{ops::Range, sync::atomic::Ordering::Acquire};
 use numa::MAX_NODES;
 use vma_tree::Entry as MapEntry;
 
@@ -75,7 +70,7 @@ pub(in crate::mm) enum Obstacle {
     Empty,
     /// Too many are others', too.
     Shared,
-    /// Somebody else holds a page, or writes to one past the tables.
+    /// Somebody else holds a page.
     Held,
     /// No block is free.
     NoBlock,
@@ -226,9 +221,6 @@ impl AddressSpace {
         let map = self.write_map_killable().map_err(|_| Obstacle::Killed)?;
         let (leaf, flags) = self.to_be_collapsed(&map, base, asked)?;
         leaf.settle();
-        if self.writers.load(SeqCst) != 0 {
-            return Err(Obstacle::Held);
-        }
         let found = survey(leaf, asked)?;
         if found.block.is_none() && block.is_none() {
             // They have become others meanwhile.

@@ -259,8 +259,6 @@ pub struct AddressSpace {
     lazy_free: AtomicU8,
     /// What [`small_pages`] has noted.
     small_pages: AtomicU8,
-    /// Who writes to pages past the tables, and holds them meanwhile.
-    writers: AtomicUsize,
     /// Its memory was taken from a process that is being killed: what it touches now is its end.
     reaped: AtomicBool,
     /// Itself, for objects to find it by.
@@ -346,7 +344,6 @@ impl AddressSpace {
             no_huge: AtomicBool::new(false),
             lazy_free: AtomicU8::new(lazy_free::NEVER),
             small_pages: AtomicU8::new(small_pages::NONE),
-            writers: AtomicUsize::new(0),
             reaped: AtomicBool::new(false),
             this: Once::new(),
         })

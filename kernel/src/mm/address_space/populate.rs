@@ -64,8 +64,14 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// The page behind `addr`, brought in for `access` if need be. It stays the caller's whatever becomes of the mapping.
-    pub(super) fn page_at(&self, addr: usize, access: Access) -> Result<Frame, Failure> {
+    /// Calls `use_page` with the page behind `addr`, brought in for `access` if need be. The map is held for reading meanwhile: the space keeps the
+    /// right to write to the page.
+    pub(super) fn with_page<R>(
+        &self,
+        addr: usize,
+        access: Access,
+        use_page: impl FnOnce(&Frame) -> R,
+    ) -> Result<R, Failure> {
         loop {
             {
                 let map = self.read_map();
@@ -74,16 +80,21 @@ impl AddressSpace {
                     .get(addr)
                     .is_some_and(|entry| check_access(&entry.value, access).is_ok());
                 if allowed && let Some(frame) = self.mapped_for(addr, access) {
-                    return Ok(frame);
+                    return Ok(use_page(&frame));
                 }
             }
             self.fault(addr, access)?;
         }
     }
 
-    /// The page behind `addr` for somebody who looks into the process from outside (`FOLL_FORCE`): what may be made readable counts as
+    /// The same for somebody who looks into the process from outside (`FOLL_FORCE`): what may be made readable counts as
     /// readable, and private memory that may be made writable as writable. A page that is written is the space's own afterwards.
-    pub(super) fn page_forced(&self, addr: usize, access: Access) -> Result<Frame, Failure> {
+    pub(super) fn with_page_forced<R>(
+        &self,
+        addr: usize,
+        access: Access,
+        use_page: impl FnOnce(&Frame) -> R,
+    ) -> Result<R, Failure> {
         loop {
             let map = self.read_map();
             let entry = map.vmas.get(addr).ok_or(Failure::Unmapped)?;
@@ -98,7 +109,7 @@ impl AddressSpace {
                 self.mapped_for(addr, access)
             };
             if let Some(frame) = found {
-                return Ok(frame);
+                return Ok(use_page(&frame));
             }
             self.bring_in(entry, addr & !(PAGE_SIZE - 1), access)?;
         }

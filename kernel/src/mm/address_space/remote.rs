@@ -1,37 +1,38 @@
 //! Access to an address space that need not be the current one, and the keys of shared futexes.
+//!
+//! Who writes to a page past the tables does so with the space's map held for reading. A fork, a change of protection, a collapse or whatever else takes the
+//! right to write to the page away holds it for writing, and so comes before, or after the bytes are there: the space never gets a copy of the page without
+//! them. So they are fetched before, as a fault at their source may want the same map.
 
 use super::{AddressSpace, vma::Backing};
 use crate::{
     mm::{
         Frame, PAGE_SIZE, USER_END, UserAddr,
-        fault::{Access, map_frame, private_page},
+        fault::{Access, Failure, map_frame, private_page},
+        try_alloc, user,
     },
     sched,
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
 
 impl AddressSpace {
     /// Reads memory of a space that may not be the current one (`/proc/<pid>/cmdline`, `process_vm_readv`); bytes read.
     pub fn read_remote(&self, addr: usize, dst: &mut [u8]) -> usize {
-        let mut rest = dst;
-        self.visit_pages(addr, rest.len(), Access::Read, |frame, offset, len| {
-            let (now, later) = core::mem::take(&mut rest).split_at_mut(len);
-            frame.read(offset, now);
-            rest = later;
+        for_each_page(addr, dst.len(), |at, done, len| {
+            let Ok(frame) = self.page_to_look_at(at) else { return 0 };
+            frame.read(at % PAGE_SIZE, &mut dst[done..done + len]);
             len
         })
     }
 
     /// Writes memory of a space that may not be the current one (exec's stack); bytes written.
     pub fn write_remote(&self, addr: usize, src: &[u8]) -> usize {
-        let mut rest = src;
-        self.visit_pages(addr, rest.len(), Access::Write, |frame, offset, len| {
-            let (now, later) = rest.split_at(len);
-            frame.write(offset, now);
-            rest = later;
-            len
+        for_each_page(addr, src.len(), |at, done, len| {
+            let bytes = &src[done..done + len];
+            let written =
+                self.with_page(at, Access::Write, |frame| frame.write(at % PAGE_SIZE, bytes));
+            if written.is_ok() { len } else { 0 }
         })
     }
 
@@ -50,62 +51,35 @@ impl AddressSpace {
 
     /// Copies from this space to the current one; bytes copied (`process_vm_readv(2)`).
     pub fn copy_to_current(&self, addr: usize, dst: UserAddr, len: usize) -> usize {
-        let mut done = 0;
-        self.visit_pages(addr, len, Access::Read, |frame, offset, len| {
-            let copied = frame.copy_to_user(offset, dst.add(done), len);
-            done += copied;
-            copied
+        for_each_page(addr, len, |at, done, len| {
+            let Ok(frame) = self.page_to_look_at(at) else { return 0 };
+            frame.copy_to_user(at % PAGE_SIZE, dst.add(done), len)
         })
     }
 
-    /// Copies from the current space to this one; bytes copied (`process_vm_writev(2)`).
-    pub fn copy_from_current(&self, addr: usize, src: UserAddr, len: usize) -> usize {
-        let mut done = 0;
-        self.visit_pages(addr, len, Access::Write, |frame, offset, len| {
-            let copied = frame.copy_from_user(offset, src.add(done), len);
-            done += copied;
-            copied
-        })
+    /// Copies from the current space to this one; bytes copied (`process_vm_writev(2)`). `ENOMEM`.
+    pub fn copy_from_current(&self, addr: usize, src: UserAddr, len: usize) -> Result<usize> {
+        let mut bytes = try_alloc::zeroed_bytes(len.min(PAGE_SIZE))?;
+        Ok(for_each_page(addr, len, |at, done, len| {
+            let fetched = user::copy_from_user_partial(&mut bytes[..len], src.add(done));
+            self.write_remote(at, &bytes[..fetched])
+        }))
     }
 
-    /// Says that the caller is about to look pages up and to write to them past the tables: none is replaced by a copy (see `collapse`) as long as the result is kept.
-    pub fn write_past_tables(&self) -> Writing<'_> {
-        self.writers.fetch_add(1, Ordering::SeqCst);
-        Writing(self)
+    /// The page behind `addr`, brought in if need be. It stays the caller's whatever becomes of the mapping.
+    fn page_to_look_at(&self, addr: usize) -> Result<Frame, Failure> {
+        self.with_page(addr, Access::Read, Frame::clone)
     }
 
     /// The page behind `addr`, for a debugger to read (`/proc/<pid>/mem`); `EIO`.
-    pub fn page_to_read(&self, addr: usize) -> Result<Frame> {
-        self.page_forced(addr, Access::Read).map_err(|_| Errno::EIO)
+    pub fn page_for_debugger(&self, addr: usize) -> Result<Frame> {
+        self.with_page_forced(addr, Access::Read, Frame::clone).map_err(|_| Errno::EIO)
     }
 
-    /// The same to write: a copy of its own in a private mapping, even if the program must not write there. See [`AddressSpace::write_past_tables`].
-    pub fn page_to_write(&self, addr: usize) -> Result<Frame> {
-        self.page_forced(addr, Access::Write).map_err(|_| Errno::EIO)
-    }
-
-    /// Calls `visit` with each page of a range, the offset and length within it; it returns how much it did. Stops where a page cannot be had.
-    fn visit_pages(
-        &self,
-        addr: usize,
-        len: usize,
-        access: Access,
-        mut visit: impl FnMut(&Frame, usize, usize) -> usize,
-    ) -> usize {
-        let _writing = (access == Access::Write).then(|| self.write_past_tables());
-        let mut done = 0;
-        while done < len {
-            let Some(at) = addr.checked_add(done).filter(|&at| at < USER_END) else { break };
-            let offset = at % PAGE_SIZE;
-            let part = (PAGE_SIZE - offset).min(len - done);
-            let Ok(frame) = self.page_at(at, access) else { break };
-            let n = visit(&frame, offset, part);
-            done += n;
-            if n < part {
-                break;
-            }
-        }
-        done
+    /// Writes `bytes`, which lie in one page, for a debugger: to a page of its own in a private mapping, even if the program must not write there; `EIO`.
+    pub fn write_for_debugger(&self, addr: usize, bytes: &[u8]) -> Result<()> {
+        self.with_page_forced(addr, Access::Write, |frame| frame.write(addr % PAGE_SIZE, bytes))
+            .map_err(|_| Errno::EIO)
     }
 
     /// What identifies the word at `addr` to all who can wake its waiters: the object and the byte offset for shared mappings, this space
@@ -128,15 +102,24 @@ impl AddressSpace {
     }
 }
 
-/// Somebody who writes past the tables.
-#[must_use]
-pub struct Writing<'a>(&'a AddressSpace);
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        // What was written comes before.
-        self.0.writers.fetch_sub(1, Ordering::SeqCst);
+/// Calls `part` for what lies in each page of a range: where it is, how much was done before, its length; it returns how much it did. Stops where that is less, and
+/// at the end of user space; how much was done in all.
+fn for_each_page(
+    addr: usize,
+    len: usize,
+    mut part: impl FnMut(usize, usize, usize) -> usize,
+) -> usize {
+    let mut done = 0;
+    while done < len {
+        let Some(at) = addr.checked_add(done).filter(|&at| at < USER_END) else { break };
+        let wanted = (PAGE_SIZE - at % PAGE_SIZE).min(len - done);
+        let moved = part(at, done, wanted);
+        done += moved;
+        if moved < wanted {
+            break;
+        }
     }
+    done
 }
 
 /// The current task's address space; `ESRCH` for kernel threads.

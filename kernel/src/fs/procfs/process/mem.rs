@@ -6,7 +6,7 @@ use crate::{
         File, FileOps, Inode, IoSink, IoSource, seek,
         synthetic::{Attributes, SyntheticFs},
     },
-    mm::{AddressSpace, Frame, PAGE_SIZE, USER_END},
+    mm::{AddressSpace, PAGE_SIZE, USER_END, try_alloc},
 };
 use abi::{Errno, Result};
 use alloc::{
@@ -27,25 +27,20 @@ pub fn file(fs: &Arc<SyntheticFs>, subject: &Subject, attributes: Attributes) ->
 struct Memory(Weak<AddressSpace>);
 
 impl Memory {
-    /// Moves `len` bytes from `offset` on by `part`, a page's at a time: `EIO` where the first cannot be had, else as far as it goes.
+    /// Moves `len` bytes from `offset` on by `part`, which moves what lies in one page: `EIO` where the first cannot be had, else as far as it goes.
     fn transfer(
         &self,
         len: usize,
         offset: &mut u64,
-        page: fn(&AddressSpace, usize) -> Result<Frame>,
-        mut part: impl FnMut(&Frame, usize, usize) -> Result<usize>,
+        mut part: impl FnMut(&AddressSpace, usize, usize) -> Result<usize>,
     ) -> Result<usize> {
         // A process that has gone has no memory, and no error.
         let Some(mm) = self.0.upgrade() else { return Ok(0) };
         let mut done = 0;
         while done < len {
             let addr = usize::try_from(*offset).ok().filter(|&addr| addr < USER_END);
-            let within = *offset as usize % PAGE_SIZE;
-            let wanted = (PAGE_SIZE - within).min(len - done);
-            let moved = addr
-                .ok_or(Errno::EIO)
-                .and_then(|addr| page(&mm, addr))
-                .and_then(|frame| part(&frame, within, wanted));
+            let wanted = (PAGE_SIZE - *offset as usize % PAGE_SIZE).min(len - done);
+            let moved = addr.ok_or(Errno::EIO).and_then(|addr| part(&mm, addr, wanted));
             match moved {
                 Ok(moved) => {
                     done += moved;
@@ -64,15 +59,17 @@ impl Memory {
 
 impl FileOps for Memory {
     fn read(&self, _: &File, dst: &mut IoSink<'_>, offset: &mut u64) -> Result<usize> {
-        self.transfer(dst.remaining(), offset, AddressSpace::page_to_read, |frame, at, len| {
-            dst.write_frame(frame, at, len)
+        self.transfer(dst.remaining(), offset, |mm, addr, len| {
+            dst.write_frame(&mm.page_for_debugger(addr)?, addr % PAGE_SIZE, len)
         })
     }
     fn write(&self, _: &File, src: &mut IoSource<'_>, offset: &mut u64) -> Result<usize> {
-        let mm = self.0.upgrade();
-        let _writing = mm.as_ref().map(|mm| mm.write_past_tables());
-        self.transfer(src.remaining(), offset, AddressSpace::page_to_write, |frame, at, len| {
-            src.read_frame(frame, at, len)
+        let len = src.remaining();
+        let mut bytes = try_alloc::zeroed_bytes(len.min(PAGE_SIZE))?;
+        self.transfer(len, offset, |mm, addr, len| {
+            let fetched = src.read(&mut bytes[..len])?;
+            mm.write_for_debugger(addr, &bytes[..fetched])?;
+            Ok(fetched)
         })
     }
     fn seekable(&self) -> bool {
