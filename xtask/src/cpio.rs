@@ -35,6 +35,7 @@ const S_IFLNK: u32 = 0o120_000;
 pub struct Archive {
     bytes: Vec<u8>,
     next_inode: u32,
+    newest: Option<u32>,
 }
 
 /// Everything a header says about one entry besides its name and data.
@@ -54,6 +55,11 @@ impl Archive {
     /// An empty archive.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One in which what was changed after `newest` (in seconds since 1970) was changed then.
+    pub fn until(newest: u32) -> Self {
+        Self { newest: Some(newest), ..Self::default() }
     }
 
     /// Adds a folder owned by root.
@@ -133,7 +139,8 @@ impl Archive {
         let permissions = metadata.mode() & 0o7777;
         let kind = metadata.file_type();
         let mut attributes = self.owned_by_root(0, 1);
-        attributes.mtime = u32::try_from(metadata.mtime()).unwrap_or(0);
+        let changed = u32::try_from(metadata.mtime()).unwrap_or(0);
+        attributes.mtime = self.newest.map_or(changed, |newest| changed.min(newest));
         if kind.is_dir() {
             attributes.mode = S_IFDIR | permissions;
             attributes.links = 2;
@@ -267,6 +274,7 @@ fn split_device(device: u64) -> (u32, u32) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::time::{Duration, UNIX_EPOCH};
 
     /// Name, mode and data of every entry: an independent, simple reader.
     fn read(bytes: &[u8]) -> Vec<(String, u32, usize, Vec<u8>)> {
@@ -311,6 +319,20 @@ mod tests {
         assert_eq!(names, ["dev", "dev/console", "bin", "hello"]);
         assert_eq!(entries[3].3, b"hello");
         assert_eq!(entries[2].1, S_IFLNK | 0o777);
+    }
+
+    #[test]
+    fn nothing_is_newer_than_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = fs::File::create(folder.path().join("file")).unwrap();
+        for (changed, expected) in [(5, 5), (10, 10), (11, 10)] {
+            file.set_modified(UNIX_EPOCH + Duration::from_secs(changed)).unwrap();
+            let mut archive = Archive::until(10);
+            archive.tree(folder.path()).unwrap();
+            let bytes = archive.finish().unwrap();
+            let mtime = std::str::from_utf8(&bytes[46..54]).unwrap();
+            assert_eq!(u32::from_str_radix(mtime, 16), Ok(expected));
+        }
     }
 
     proptest! {

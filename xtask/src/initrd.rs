@@ -61,10 +61,10 @@ pub fn kernel_archive(kernel: &Path) -> Result<Vec<u8>> {
     archive.finish()
 }
 
-/// The archives of the overlay folders, each laid over `/`.
-pub fn overlay_archives(folders: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
+/// The archives of the overlay folders, each laid over `/`; nothing in them is newer than `newest`, in seconds since 1970.
+pub fn overlay_archives(folders: &[PathBuf], newest: Option<u32>) -> Result<Vec<Vec<u8>>> {
     let archive = |folder: &PathBuf| {
-        let mut archive = Archive::new();
+        let mut archive = newest.map_or_else(Archive::new, Archive::until);
         archive.tree(folder)?;
         archive.finish()
     };
