@@ -45,6 +45,14 @@ int main(void)
 	CHECK_EQ(read(p[0], back + 2000, SIZE), 1000);
 	CHECK_EQ(memcmp(back, data, 3000), 0);
 
+	/* A generated file has no pages; it is spliced from its position on, to its end. */
+	int made = OK(open("/proc/version", O_RDONLY));
+	ssize_t all = OK(pread(made, data, SIZE, 0));
+	for (ssize_t got = 0, n; (n = OK(splice(made, NULL, p[1], NULL, 50, 0))) > 0; got += n)
+		CHECK(got + n <= all);
+	CHECK_EQ(read(p[0], back, SIZE), all);
+	CHECK_EQ(memcmp(back, data, all), 0);
+
 	CHECK_ERRNO(splice(in, NULL, out, NULL, 10, 0), EINVAL);
 	CHECK_ERRNO(splice(p[0], &from, out, NULL, 10, 0), ESPIPE);
 	CHECK_ERRNO(splice(p[0], NULL, q[1], NULL, 10, SPLICE_F_NONBLOCK), EAGAIN);

@@ -104,6 +104,10 @@ pub trait FileOps: Send + Sync {
     fn page_source(&self, file: &File) -> Result<Arc<dyn PageSource>> {
         Err(Errno::ENODEV)
     }
+    /// Where `splice(2)` and `sendfile(2)` get the file's pages, which they do not write; `ENODEV` when it has none to lend.
+    fn lent_pages(&self, file: &File) -> Result<Arc<dyn PageSource>> {
+        self.page_source(file)
+    }
     /// The largest size the file may grow to by `write(2)` and its kin.
     fn max_size(&self) -> u64 {
         i64::MAX as u64

@@ -6,11 +6,11 @@
 
 use super::{
     File, FileType, IoSink, IoSource, OpenFlags,
-    pipe::{self, Buffer, Pipe},
+    pipe::{self, Buffer, Pipe, State},
 };
 use crate::{
     mm::{Frame, PAGE_SIZE, PageIndex, PageSource},
-    sync::PollEvents,
+    sync::{MutexGuard, PollEvents},
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
@@ -45,26 +45,25 @@ impl<'a> PipeSide<'a> {
         }
     }
 
-    /// Puts one buffer in; whether there are readers is asked first (`EPIPE` and its signal).
-    fn push(&self, buffer: Buffer) -> Result<()> {
-        let mut waiting = Some(buffer);
-        self.wait(PollEvents::OUT, || {
-            let mut state = self.pipe.lock();
-            if state.no_readers() {
-                drop(state);
-                return Err(pipe::broken_pipe());
-            }
-            let Some(buffer) = waiting.take() else { return Ok(()) };
-            match state.ring.push(buffer) {
-                Ok(()) => Ok(()),
-                Err(buffer) => {
-                    waiting = Some(buffer);
-                    Err(Errno::EAGAIN)
-                }
-            }
-        })?;
-        self.pipe.wake_readers();
-        Ok(())
+    /// The pipe's state, when there are readers (`EPIPE` and its signal) and there is room (`EAGAIN`).
+    fn with_room(&self) -> Result<MutexGuard<'a, State>> {
+        let state = self.pipe.lock();
+        if state.no_readers() {
+            drop(state);
+            return Err(pipe::broken_pipe());
+        }
+        if state.ring.is_full() { Err(Errno::EAGAIN) } else { Ok(state) }
+    }
+}
+
+/// Takes the mutexes of two pipes, which are not the same: that of the lower address first.
+fn lock_both<'a>(one: &'a Pipe, other: &'a Pipe) -> (MutexGuard<'a, State>, MutexGuard<'a, State>) {
+    if core::ptr::from_ref(one) < core::ptr::from_ref(other) {
+        let state = one.lock();
+        (state, other.lock())
+    } else {
+        let state = other.lock();
+        (one.lock(), state)
     }
 }
 
@@ -77,7 +76,7 @@ struct FilePages<'a> {
 
 impl<'a> FilePages<'a> {
     fn new(file: &'a File, offset: u64) -> Result<FilePages<'a>> {
-        Ok(FilePages { file, source: file.ops().page_source(file)?, offset })
+        Ok(FilePages { file, source: file.ops().lent_pages(file)?, offset })
     }
 
     /// The next piece, at most `limit` bytes and never across a page: frame, offset in it, length. `None` at the end of the file.
@@ -198,7 +197,7 @@ pub fn splice(input: End<'_>, output: End<'_>, count: usize, blocking: Blocking)
             if input.offset.is_some() || output.offset.is_some() {
                 return Err(Errno::ESPIPE);
             }
-            pipe_to_pipe(&from, &to, count)
+            pipe_to_pipe(&from, &to, count, Transfer::Move)
         }
         (None, Some(to)) => {
             if output.offset.is_some() {
@@ -207,10 +206,12 @@ pub fn splice(input: End<'_>, output: End<'_>, count: usize, blocking: Blocking)
             match input.offset {
                 Some(_) if !input.file.ops().seekable() => Err(Errno::EINVAL),
                 Some(offset) => file_to_pipe(input.file, offset, &to, count),
-                None if input.file.ops().page_source(input.file).is_ok() => {
-                    input.file.with_position(|offset| file_to_pipe(input.file, offset, &to, count))
-                }
-                None => stream_to_pipe(input.file, &to, count),
+                None => match FilePages::new(input.file, input.file.position()) {
+                    Ok(pages) => {
+                        input.file.with_position(|offset| pages_to_pipe(pages, offset, &to, count))
+                    }
+                    Err(_) => stream_to_pipe(input.file, &to, count),
+                },
             }
         }
         (Some(from), None) => {
@@ -229,60 +230,68 @@ pub fn splice(input: End<'_>, output: End<'_>, count: usize, blocking: Blocking)
     }
 }
 
-/// Page-cache pages become buffers of the pipe. Waits only for the first.
+/// Pages of `input` become buffers of the pipe; `EINVAL` when it has none.
 fn file_to_pipe(input: &File, offset: &mut u64, to: &PipeSide<'_>, count: usize) -> Result<usize> {
-    let mut pages = FilePages::new(input, *offset).map_err(|_| Errno::EINVAL)?;
-    let mut done = 0;
-    while done < count {
-        let (frame, within, len) = match pages.next(count - done) {
-            Ok(Some(piece)) => piece,
-            Ok(None) => break,
-            Err(errno) => return progress(done, errno),
-        };
-        let buffer = Buffer::shared(frame, within, len);
-        let pushed = if done == 0 {
-            to.push(buffer)
-        } else {
-            PipeSide { blocking: Blocking::No, ..*to }.push(buffer)
-        };
-        match pushed {
-            Ok(()) => {
-                done += len;
-                *offset += len as u64;
-            }
-            Err(errno) => return progress(done, errno),
+    let pages = FilePages::new(input, *offset).map_err(|_| Errno::EINVAL)?;
+    pages_to_pipe(pages, offset, to, count)
+}
+
+/// Pages become buffers of the pipe, as many as it has room for. Waits only for the first.
+fn pages_to_pipe(
+    mut pages: FilePages<'_>,
+    offset: &mut u64,
+    to: &PipeSide<'_>,
+    count: usize,
+) -> Result<usize> {
+    // Pages are below pipes in the order of locks: user memory, which may be pages of a file, is copied under the mutex, too.
+    let moved = to.wait(PollEvents::OUT, || {
+        let mut state = to.with_room()?;
+        let mut done = 0;
+        while done < count && !state.ring.is_full() {
+            let (frame, within, len) = match pages.next(count - done) {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break,
+                Err(errno) => return progress(done, errno),
+            };
+            state.ring.push(Buffer::shared(frame, within, len));
+            done += len;
         }
+        Ok(done)
+    })?;
+    *offset += moved as u64;
+    if moved > 0 {
+        to.pipe.wake_readers();
     }
-    Ok(done)
+    Ok(moved)
 }
 
 /// A source without pages (a terminal, a device): its bytes are read into fresh pages.
 fn stream_to_pipe(input: &File, to: &PipeSide<'_>, count: usize) -> Result<usize> {
-    to.wait(PollEvents::OUT, || match to.pipe.lock().ring.is_full() {
-        true => Err(Errno::EAGAIN),
-        false => Ok(()),
-    })?;
+    to.wait(PollEvents::OUT, || to.with_room().map(drop))?;
     let frame = Frame::alloc_uninit()?;
     let mut bytes = [0; 512];
     let want = count.min(bytes.len());
     let n = input.read(&mut IoSink::kernel(&mut bytes[..want]))?;
     if n > 0 {
         frame.write(0, &bytes[..n]);
-        to.push(Buffer::shared(frame, 0, n))?;
+        let mut buffer = Some(Buffer::shared(frame, 0, n));
+        to.wait(PollEvents::OUT, || {
+            let mut state = to.with_room()?;
+            buffer.take().into_iter().for_each(|buffer| state.ring.push(buffer));
+            Ok(())
+        })?;
+        to.pipe.wake_readers();
     }
     Ok(n)
 }
 
-/// Waits until `from` has something; `false` at the end of file.
-fn wait_readable(from: &PipeSide<'_>) -> Result<bool> {
-    from.wait(PollEvents::IN, || {
-        let state = from.pipe.lock();
-        match state.ring.is_empty() {
-            false => Ok(true),
-            true if state.no_writers() => Ok(false),
-            true => Err(Errno::EAGAIN),
-        }
-    })
+/// Takes the oldest buffer out; `None` at the end of file, `EAGAIN` when there is nothing yet.
+fn take_front(from: &PipeSide<'_>) -> Result<Option<Buffer>> {
+    let mut state = from.pipe.lock();
+    match state.ring.pop() {
+        None if !state.no_writers() => Err(Errno::EAGAIN),
+        front => Ok(front),
+    }
 }
 
 /// Buffers are written to the file from the pages they lie in.
@@ -290,15 +299,13 @@ fn pipe_to_file(from: &PipeSide<'_>, output: End<'_>, count: usize) -> Result<us
     let mut done = 0;
     let mut offset = output.offset;
     while done < count {
-        if done == 0 && !wait_readable(from)? {
-            return Ok(0);
-        }
-        let mut state = from.pipe.lock();
-        let Some(mut buffer) = state.ring.pop() else { break };
-        drop(state);
+        let front = match done {
+            0 => from.wait(PollEvents::IN, || take_front(from))?,
+            _ => take_front(from).unwrap_or(None),
+        };
+        let Some(mut buffer) = front else { break };
         let len = buffer.len().min(count - done);
-        let frame = buffer.frame().clone();
-        let mut source = IoSource::frame(&frame, buffer.offset(), len);
+        let mut source = IoSource::frame(buffer.frame(), buffer.offset(), len);
         let written = match offset.as_deref_mut() {
             Some(offset) => output.file.write_at(&mut source, *offset).inspect(|n| {
                 *offset += *n as u64;
@@ -307,9 +314,10 @@ fn pipe_to_file(from: &PipeSide<'_>, output: End<'_>, count: usize) -> Result<us
         };
         let n = *written.as_ref().unwrap_or(&0);
         buffer.consume(n);
-        let short = buffer.len() > 0;
-        if short {
+        if buffer.len() > 0 {
             from.pipe.lock().ring.push_front(buffer);
+            // Somebody may have looked while it was not there.
+            from.pipe.wake_readers();
         } else {
             from.pipe.wake_writers();
         }
@@ -323,51 +331,55 @@ fn pipe_to_file(from: &PipeSide<'_>, output: End<'_>, count: usize) -> Result<us
     Ok(done)
 }
 
-/// Moves buffers from ring to ring.
-fn pipe_to_pipe(from: &PipeSide<'_>, to: &PipeSide<'_>, count: usize) -> Result<usize> {
+/// What is done with the buffers of two pipes.
+#[derive(Clone, Copy)]
+enum Transfer {
+    /// They go from one to the other.
+    Move,
+    /// The other gets references to them.
+    Share,
+}
+
+/// Waits until the first pipe has something, or never will have, and then until the second has room; the bytes that went.
+fn pipe_to_pipe(
+    from: &PipeSide<'_>,
+    to: &PipeSide<'_>,
+    count: usize,
+    transfer: Transfer,
+) -> Result<usize> {
     if Arc::ptr_eq(from.pipe, to.pipe) {
         return Err(Errno::EINVAL);
     }
-    let mut done = 0;
-    while done < count {
-        if done == 0 {
-            if !wait_readable(from)? {
-                return Ok(0);
+    loop {
+        let (mut source, mut target) = lock_both(from.pipe, to.pipe);
+        let waits = source.ring.is_empty() && !source.no_writers();
+        if waits || target.no_readers() || target.ring.is_full() {
+            drop((source, target));
+            if waits {
+                from.wait(PollEvents::IN, || readable(from))?;
             }
-            to.wait(PollEvents::OUT, || writable(to))?;
-        } else if writable(to).is_err() {
-            break;
-        }
-        // One mutex at a time: the piece is between the rings for a moment, and goes back if the room was lost meanwhile.
-        let mut state = from.pipe.lock();
-        let Some(front) = state.ring.front_mut() else { break };
-        let len = front.len().min(count - done);
-        let piece = front.share_front(len);
-        front.consume(len);
-        state.ring.drop_empty_front();
-        drop(state);
-        let pushed = to.pipe.lock().ring.push(piece);
-        if let Err(piece) = pushed {
-            from.pipe.lock().ring.push_front(piece);
-            if done > 0 {
-                break;
-            }
+            to.wait(PollEvents::OUT, || to.with_room().map(drop))?;
             continue;
         }
-        done += len;
-        from.pipe.wake_writers();
-        to.pipe.wake_readers();
+        let done = match transfer {
+            Transfer::Move => target.ring.take_from(&mut source.ring, count),
+            Transfer::Share => target.ring.share_from(&mut source.ring, count),
+        };
+        drop((source, target));
+        if done > 0 {
+            if matches!(transfer, Transfer::Move) {
+                from.pipe.wake_writers();
+            }
+            to.pipe.wake_readers();
+        }
+        return Ok(done);
     }
-    Ok(done)
 }
 
-fn writable(to: &PipeSide<'_>) -> Result<()> {
-    let state = to.pipe.lock();
-    if state.no_readers() {
-        drop(state);
-        return Err(pipe::broken_pipe());
-    }
-    if state.ring.is_full() { Err(Errno::EAGAIN) } else { Ok(()) }
+/// `EAGAIN` while there may be something later.
+fn readable(from: &PipeSide<'_>) -> Result<()> {
+    let state = from.pipe.lock();
+    if state.ring.is_empty() && !state.no_writers() { Err(Errno::EAGAIN) } else { Ok(()) }
 }
 
 /// `tee(2)`: gives the second pipe references to what is in the first, which keeps it.
@@ -375,35 +387,5 @@ pub fn tee(input: &File, output: &File, count: usize, blocking: Blocking) -> Res
     check_directions(input, output)?;
     let from = PipeSide::of(input, blocking).ok_or(Errno::EINVAL)?;
     let to = PipeSide::of(output, blocking).ok_or(Errno::EINVAL)?;
-    if Arc::ptr_eq(from.pipe, to.pipe) {
-        return Err(Errno::EINVAL);
-    }
-    if !wait_readable(&from)? {
-        return Ok(0);
-    }
-    to.wait(PollEvents::OUT, || writable(&to))?;
-    // References are taken first: the two mutexes are never held together.
-    let mut copies = alloc::vec::Vec::new();
-    let mut total = 0;
-    for buffer in from.pipe.lock().ring.iter_mut() {
-        if total >= count {
-            break;
-        }
-        copies.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-        let copy = buffer.share_front(count - total);
-        total += copy.len();
-        copies.push(copy);
-    }
-    let mut done = 0;
-    let mut state = to.pipe.lock();
-    for copy in copies {
-        let len = copy.len();
-        if state.ring.push(copy).is_err() {
-            break;
-        }
-        done += len;
-    }
-    drop(state);
-    to.pipe.wake_readers();
-    Ok(done)
+    pipe_to_pipe(&from, &to, count, Transfer::Share)
 }

@@ -145,13 +145,19 @@ pub fn handle(addr: usize, code: FaultCode, _frame: &TrapFrame) -> FaultOutcome 
 /// The page of zeros that reads of untouched private memory see.
 static ZERO: Once<Option<Frame>> = Once::new();
 
+fn zeros() -> Option<&'static Frame> {
+    ZERO.call_once(|| Frame::alloc_zeroed().ok()).as_ref()
+}
+
 /// Where it is.
 fn zero_page() -> PhysAddr {
     // Without memory for one page the kernel has not come this far.
-    match ZERO.call_once(|| Frame::alloc_zeroed().ok()) {
-        Some(frame) => frame.addr(),
-        None => PhysAddr(0),
-    }
+    zeros().map_or(PhysAddr(0), Frame::addr)
+}
+
+/// A page of zeros that must not be written.
+pub fn zero_frame() -> Result<Frame> {
+    zeros().cloned().ok_or(Errno::ENOMEM)
 }
 
 /// The entry for a read of an untouched page of private memory with `flags`; `None` before the first.

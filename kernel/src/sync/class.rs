@@ -66,7 +66,7 @@ classes! {
     TTY = 35;
     /// The reader of a socket: user memory is copied under it.
     SOCKET_READ = 36;
-    /// A pipe: user memory is copied under it.
+    /// A pipe: user memory is copied under it. Two by address.
     PIPE = 37 nests;
     /// Data and size of an inode.
     INODE_DATA = 40 nests;

@@ -6,7 +6,7 @@ use crate::{
         DeviceId, File, FileOps, Inode, IoSink, IoSource, OpenFlags,
         inode::{DeviceDriver, register_char_device},
     },
-    mm::{Frame, PageIndex, PageSource, UserAddr, user},
+    mm::{self, Frame, PageIndex, PageSource, UserAddr, try_alloc, user},
     process::{Capability, capable},
     random,
     sync::{Mutex, class},
@@ -90,6 +90,13 @@ impl FileOps for Device {
     fn page_source(&self, _: &File) -> Result<Arc<dyn PageSource>> {
         match self {
             Device::Zero => Ok(Arc::new(ZeroPages(Mutex::new(&class::PAGE, BTreeMap::new())))),
+            _ => Err(Errno::ENODEV),
+        }
+    }
+
+    fn lent_pages(&self, _: &File) -> Result<Arc<dyn PageSource>> {
+        match self {
+            Device::Zero | Device::Full => Ok(try_alloc::arc(SharedZeros)?),
             _ => Err(Errno::ENODEV),
         }
     }
@@ -182,5 +189,14 @@ impl PageSource for ZeroPages {
         let frame = Frame::alloc_zeroed()?;
         pages.insert(index, frame.clone());
         Ok(frame)
+    }
+}
+
+/// The page of zeros at every index, for those who only read.
+struct SharedZeros;
+
+impl PageSource for SharedZeros {
+    fn page(&self, _: PageIndex, _: bool) -> Result<Frame> {
+        mm::fault::zero_frame()
     }
 }

@@ -10,7 +10,8 @@ mod fifo;
 mod ring;
 
 pub use fifo::{FifoSlot, open_fifo};
-pub use ring::{Buffer, Ring};
+pub use ring::Buffer;
+use ring::Ring;
 
 use super::{File, FileOps, IoSink, IoSource, OpenFlags, anonymous};
 use crate::{

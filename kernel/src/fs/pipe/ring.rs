@@ -52,7 +52,7 @@ impl Buffer {
     }
 
     /// Another reference to the first `len` bytes (`tee(2)`): neither side appends to the page afterwards.
-    pub fn share_front(&mut self, len: usize) -> Buffer {
+    fn share_front(&mut self, len: usize) -> Buffer {
         self.owned = false;
         Buffer { frame: self.frame.clone(), len: len.min(self.len), ..*self }
     }
@@ -107,28 +107,50 @@ impl Ring {
         self.buffers.iter().map(|buffer| buffer.len).sum()
     }
 
-    /// The oldest buffer.
-    pub fn front_mut(&mut self) -> Option<&mut Buffer> {
-        self.buffers.front_mut()
-    }
-
-    /// The buffers, oldest first.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Buffer> {
-        self.buffers.iter_mut()
-    }
-
     /// Takes the oldest buffer out.
     pub fn pop(&mut self) -> Option<Buffer> {
         self.buffers.pop_front()
     }
 
-    /// Appends a buffer; gives it back when the ring is full.
-    pub fn push(&mut self, buffer: Buffer) -> Result<(), Buffer> {
-        if self.is_full() {
-            return Err(buffer);
-        }
+    /// Appends a buffer to a ring that is not full.
+    pub fn push(&mut self, buffer: Buffer) {
+        debug_assert!(!self.is_full());
         self.buffers.push_back(buffer);
-        Ok(())
+    }
+
+    /// Moves the first `count` bytes of `source` behind its own, as far as there is room; how many.
+    pub fn take_from(&mut self, source: &mut Ring, count: usize) -> usize {
+        let mut done = 0;
+        while done < count
+            && !self.is_full()
+            && let Some(front) = source.buffers.front_mut()
+        {
+            let wanted = count - done;
+            let piece = if front.len <= wanted {
+                source.buffers.pop_front()
+            } else {
+                let piece = front.share_front(wanted);
+                front.consume(wanted);
+                Some(piece)
+            };
+            done += piece.as_ref().map_or(0, Buffer::len);
+            self.buffers.extend(piece);
+        }
+        done
+    }
+
+    /// The same with references to bytes that stay in `source` (`tee(2)`).
+    pub fn share_from(&mut self, source: &mut Ring, count: usize) -> usize {
+        let mut done = 0;
+        for buffer in &mut source.buffers {
+            if done == count || self.is_full() {
+                break;
+            }
+            let piece = buffer.share_front(count - done);
+            done += piece.len;
+            self.buffers.push_back(piece);
+        }
+        done
     }
 
     /// Puts back a buffer that was taken from the front, even into a ring that filled up meanwhile.
@@ -137,7 +159,7 @@ impl Ring {
     }
 
     /// Drops the oldest buffer if it is used up, keeping its page as the spare where possible.
-    pub fn drop_empty_front(&mut self) {
+    fn drop_empty_front(&mut self) {
         if self.buffers.front().is_some_and(|buffer| buffer.len == 0)
             && let Some(buffer) = self.buffers.pop_front()
         {
