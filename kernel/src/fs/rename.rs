@@ -2,6 +2,10 @@
 //!
 //! Locks, in order: the rename lock (only between two directories), both directories (the upper one first, else by address),
 //! then a directory that is replaced. The order of checks is Linux's.
+//!
+//! Only a directory that moves changes the shape of the tree, which the rename lock keeps still so that which directory is the
+//! upper one stays true until both are locked. So a file changes its directory without that lock when the second directory's is there
+//! for the taking: who does not wait for a lock with another in hand needs no order.
 
 use super::{
     Dentry, Inode, Path, current_credentials, dcache,
@@ -60,6 +64,38 @@ fn lock_both<'a>(a: &'a Path, b: &'a Path) -> Locked<'a> {
     }
 }
 
+/// Both of two directories, if the second is free; nobody holds the rename lock for us.
+fn try_lock_both<'a>(a: &'a Path, b: &'a Path) -> Option<Locked<'a>> {
+    if Arc::ptr_eq(a.inode(), b.inode()) {
+        return None;
+    }
+    let first = a.inode().lock().write();
+    let second = b.inode().lock().try_write()?;
+    Some(Locked { _rename: None, _first: first, _second: Some(second) })
+}
+
+/// What is renamed, and what has the new name, in locked directories.
+struct Found<'a> {
+    // Let go of first: what was replaced may be freed only outside of the locks.
+    _locked: Locked<'a>,
+    source: Arc<Dentry>,
+    victim: Option<Arc<Dentry>>,
+}
+
+impl<'a> Found<'a> {
+    fn find(old: &Name, new: &Name, locked: Locked<'a>) -> Result<Found<'a>> {
+        let source = walk::find_child_locked(&old.dir.dentry, &old.name)?.ok_or(Errno::ENOENT)?;
+        let victim = walk::find_child_locked(&new.dir.dentry, &new.name)?;
+        Ok(Found { _locked: locked, source, victim })
+    }
+
+    /// Whether a directory may change its place.
+    fn has_directory(&self) -> bool {
+        self.source.inode().is_dir()
+            || self.victim.as_ref().is_some_and(|victim| victim.inode().is_dir())
+    }
+}
+
 /// Renames `old` to `new`.
 pub fn rename(old_base: i32, old: &[u8], new_base: i32, new: &[u8], target: Target) -> Result<()> {
     let (old_dir, old_last) = walk::lookup_parent(old_base, old, LookupFlags::empty())?;
@@ -75,14 +111,13 @@ pub fn rename(old_base: i32, old: &[u8], new_base: i32, new: &[u8], target: Targ
     let new = Name { dir: new_dir, name, slashes };
     old.dir.mount.want_write()?;
 
-    let locked = lock_both(&old.dir, &new.dir);
-    let source = walk::find_child_locked(&old.dir.dentry, &old.name)?.ok_or(Errno::ENOENT)?;
-    let victim = walk::find_child_locked(&new.dir.dentry, &new.name)?;
-    let result = rename_locked(&old, &new, &source, victim.as_ref(), target);
-    drop(locked);
-    // What was replaced may be freed only here, outside of the locks.
-    drop((source, victim));
-    result
+    let find = |locked| Found::find(&old, &new, locked);
+    let files = try_lock_both(&old.dir, &new.dir).map(find).transpose()?;
+    let found = match files.filter(|found| !found.has_directory()) {
+        Some(files) => files,
+        None => find(lock_both(&old.dir, &new.dir))?,
+    };
+    rename_locked(&old, &new, &found.source, found.victim.as_ref(), target)
 }
 
 fn rename_locked(
@@ -152,8 +187,8 @@ fn rename_locked(
     let place = |at: &Name| {
         Arc::new(Place { parent: Some(at.dir.dentry.clone()), name: at.name.as_slice().into() })
     };
-    let _moving = rename_lock::Moving::begin();
     let new_place = place(new);
+    let _moving = rename_lock::Moving::begin();
     source.set_place(new_place.clone());
     match victim {
         Some(victim) if exchange => {

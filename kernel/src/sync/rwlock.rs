@@ -99,6 +99,13 @@ impl<T: ?Sized> RwLock<T> {
             RwLockReadGuard(self, PhantomData)
         })
     }
+    /// Takes it for writing if nobody has it or waits for it. Exempt from the lock order: it cannot wait.
+    pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
+        self.try_acquire(WaiterKind::Exclusive).then(|| {
+            self.note_acquired(Access::Exclusive);
+            RwLockWriteGuard(self, PhantomData)
+        })
+    }
     /// The value, when nobody else can reach it.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
