@@ -3,7 +3,8 @@
 //! The word holds the owner's address and two flags: somebody waits, and the first waiter (which lost a race once already)
 //! is to be handed the mutex. Without flags, taking and leaving are one compare-and-swap each. With
 //! them, leaving goes through the queue: the first waiter is woken and races with whoever comes by, which
-//! keeps the mutex busy; after it lost a race, it is handed the mutex, which keeps the wait bounded.
+//! keeps the mutex busy; after it lost a race, it is handed the mutex, which keeps the wait bounded. It spins for
+//! that as newcomers do: a mutex that is handed to a task that sleeps stands still until its CPU has woken up.
 
 use super::{
     LockClass, PreemptGuard, SpinLock, class, current,
@@ -28,6 +29,15 @@ use core::{
 const WAITERS: usize = 1;
 const HANDOFF: usize = 2;
 const FLAGS: usize = WAITERS | HANDOFF;
+
+/// Who spins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spinner {
+    /// One that just came.
+    Newcomer,
+    /// The first waiter, which has asked to be handed the mutex.
+    Next,
+}
 
 /// The owner when no task runs yet (a CPU's start).
 const BOOT: usize = 8;
@@ -129,7 +139,7 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// Waits while the owner runs on another CPU; whether the mutex was taken.
-    fn spin(&self, me: usize) -> bool {
+    fn spin(&self, me: usize, who: Spinner) -> bool {
         if cpu::online_count() == 1 {
             return false;
         }
@@ -137,11 +147,11 @@ impl<T: ?Sized> Mutex<T> {
         for _ in 0..SPIN_LIMIT {
             let word = self.word.load(Ordering::Relaxed);
             let owner = word & !FLAGS;
-            // A handed-over mutex is not for the taking.
-            if word & HANDOFF != 0 || irq::need_resched() {
+            // A mutex that is to be handed over is not for the taking.
+            if who == Spinner::Newcomer && word & HANDOFF != 0 || irq::need_resched() {
                 return false;
             }
-            if owner == 0 {
+            if owner == 0 || owner == me {
                 if self.try_take_over(me) {
                     return true;
                 }
@@ -163,12 +173,13 @@ impl<T: ?Sized> Mutex<T> {
 
     fn acquire_contended(&self, state: TaskState) -> Result<()> {
         let me = this_task();
-        if self.spin(me) {
+        if self.spin(me, Spinner::Newcomer) {
             return Ok(());
         }
         debug_assert!(irq::enabled(), "a mutex is awaited with interrupts off");
         let waiter = Waiter::current(WaiterKind::Exclusive);
         let mut woken_before = false;
+        let mut spins = false;
         let mut waiters = self.waiters.lock();
         // SAFETY: it is new; it is removed below, under the lock, before this function ends.
         unsafe { waiters.push_back(&waiter) };
@@ -180,6 +191,16 @@ impl<T: ?Sized> Mutex<T> {
             if self.try_take_over(me) {
                 break Ok(());
             }
+            if spins && first {
+                spins = false;
+                drop(waiters);
+                let taken = self.spin(me, Spinner::Next);
+                waiters = self.waiters.lock();
+                if taken {
+                    break Ok(());
+                }
+                continue;
+            }
             sched::set_state(state);
             if interrupted(state) {
                 break Err(Errno::ERESTARTSYS);
@@ -187,6 +208,7 @@ impl<T: ?Sized> Mutex<T> {
             drop(waiters);
             sched::schedule();
             woken_before = true;
+            spins = true;
             waiters = self.waiters.lock();
         };
         sched::set_state(TaskState::Running);
@@ -219,18 +241,22 @@ impl<T: ?Sized> Mutex<T> {
 
     #[cold]
     fn release_contended(&self) {
+        let _pinned = PreemptGuard::new();
         let waiters = self.waiters.lock();
-        let Some(task) = waiters.first().and_then(Waiter::task) else {
+        let Some(task) = waiters.first().and_then(Waiter::task).cloned() else {
             self.word.store(0, Ordering::Release);
             return;
         };
         // Nobody but us changes the owner now, and flags change under the queue's lock.
         let next = match self.word.load(Ordering::Relaxed) & HANDOFF {
             0 => WAITERS,
-            _ => alloc::sync::Arc::as_ptr(task).expose_provenance() | WAITERS,
+            _ => alloc::sync::Arc::as_ptr(&task).expose_provenance() | WAITERS,
         };
         self.word.store(next, Ordering::Release);
-        sched::wake(task, WakeEvent::Normal);
+        // Others spin for the queue, and waking may have to wait for another CPU. Should the task have left the queue
+        // meanwhile, it may be woken from another sleep: all of them look again at what they wait for.
+        drop(waiters);
+        sched::wake(&task, WakeEvent::Normal);
     }
 }
 
