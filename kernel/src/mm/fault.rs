@@ -315,6 +315,7 @@ impl AddressSpace {
         object: &Object,
         addr: usize,
     ) -> bool {
+        let Some(cached) = object.source.cached_pages() else { return false };
         let window = addr & !(AROUND * PAGE_SIZE - 1);
         let in_order = !entry.value.flags.contains(VmaFlags::RANDOM);
         let count = if in_order { AROUND.max(mapped_before(leaf, window)) } else { AROUND };
@@ -325,13 +326,13 @@ impl AddressSpace {
         let flags = shared_page(&entry.value, object, false);
         let mut mapped = 0;
         let mut found = false;
-        object.source.cached_pages(first..last, &mut |index, frame| {
+        cached.for_each(first..last, |index, frame| {
             let at = start + (index.0 - first.0) as usize * PAGE_SIZE;
             found |= at == addr;
-            if map_in(&entry.value, leaf, at, frame, flags) {
+            let is_empty = leaf.table().load(paging::index(at, 0)).is_none();
+            if is_empty && map_in(&entry.value, leaf, at, frame.clone(), flags) {
                 mapped += 1;
             }
-            true
         });
         self.count_resident(0, mapped);
         found

@@ -181,8 +181,8 @@ unsafe impl rcu_collections::Word for Frame {
         number
     }
     unsafe fn from_word(word: core::num::NonZeroUsize) -> Frame {
-        // Only numbers that `into_word` widened come here.
-        Frame(NonZeroU32::try_from(word).unwrap_or(NonZeroU32::MIN))
+        // SAFETY: only numbers that `into_word` widened come here (caller).
+        Frame(unsafe { NonZeroU32::new_unchecked(word.get() as u32) })
     }
 }
 

@@ -2,42 +2,32 @@
 
 use super::{Frame, PageIndex};
 use crate::sync::KernelRcu;
-use arrayvec::ArrayVec;
 use core::ops::Range;
 use rcu_collections::PageTree;
 
 /// The pages of an object.
 pub type PageCache = PageTree<Frame, KernelRcu>;
 
-/// Pages that are collected at once.
-const CHUNK: usize = 32;
+/// What an object has in memory, up to where it ends now.
+pub struct CachedPages<'a> {
+    pages: &'a PageCache,
+    end: u64,
+}
 
-/// Hands the pages in `range` for which `wanted` holds to `sink`, in their order, until it says false. It may do what a read-side section must not, so
-/// a few pages are collected first.
-pub fn for_each_page(
-    pages: &PageCache,
-    range: Range<PageIndex>,
-    wanted: impl Fn(&Frame) -> bool,
-    sink: &mut dyn FnMut(PageIndex, Frame) -> bool,
-) {
-    let mut next = range.start.0;
-    loop {
-        let mut found = ArrayVec::<(u64, Frame), CHUNK>::new();
-        pages.for_each(next..range.end.0, |index, frame| {
-            if wanted(frame) {
-                found.push((index, frame.clone()));
+impl<'a> CachedPages<'a> {
+    /// Those of `pages` below `end`.
+    pub fn new(pages: &'a PageCache, end: PageIndex) -> CachedPages<'a> {
+        CachedPages { pages, end: end.0 }
+    }
+
+    /// Calls `visit` with the pages in `range` that are in use, in order. In a read-side section: it must not sleep.
+    #[inline]
+    pub fn for_each(&self, range: Range<PageIndex>, mut visit: impl FnMut(PageIndex, &Frame)) {
+        self.pages.for_each(range.start.0..range.end.0.min(self.end), |index, frame| {
+            if !frame.is_set_aside() {
+                visit(PageIndex(index), frame);
             }
-            !found.is_full()
+            true
         });
-        let more = found.is_full();
-        for (index, frame) in found {
-            next = index + 1;
-            if !sink(PageIndex(index), frame) {
-                return;
-            }
-        }
-        if !more {
-            return;
-        }
     }
 }

@@ -7,7 +7,6 @@ use crate::{
 };
 use abi::{Errno, Result};
 use alloc::{sync::Arc, vec::Vec};
-use core::ops::Range;
 use vdso::data::Data;
 
 /// The shared object, made by build.rs.
@@ -77,20 +76,6 @@ impl PageSource for Pages {
     fn page(&self, index: PageIndex, _write: bool) -> Result<Frame> {
         let index = usize::try_from(index.0).map_err(|_| Errno::ENXIO)?;
         self.frames.get(index).cloned().ok_or(Errno::ENXIO)
-    }
-
-    fn cached_pages(
-        &self,
-        range: Range<PageIndex>,
-        sink: &mut dyn FnMut(PageIndex, Frame) -> bool,
-    ) {
-        for index in range.start.0..range.end.0 {
-            let index = PageIndex(index);
-            let Ok(frame) = self.page(index, false) else { return };
-            if !sink(index, frame) {
-                return;
-            }
-        }
     }
 
     fn name(&self) -> &'static str {

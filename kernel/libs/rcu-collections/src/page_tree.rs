@@ -323,14 +323,32 @@ impl<T: Word, R: Rcu> PageTree<T, R> {
     }
 
     /// Calls `visit` with the entries in `range` in order until it says false. The callback runs in a read-side section.
+    #[inline]
     pub fn for_each(&self, range: Range<u64>, mut visit: impl FnMut(u64, &T) -> bool) {
         let _guard = R::read();
-        if let Some(root) = self.root() {
-            walk(root, 0, &range, &mut |index, word| {
+        let Some(root) = self.root() else { return };
+        let end = range.end.min(root.end());
+        let mut next = range.start;
+        while next < end {
+            let leaf = match descend(root, next) {
+                Ok(leaf) => leaf,
+                Err(behind) => {
+                    next = behind;
+                    continue;
+                }
+            };
+            let first = next as usize & (SLOTS - 1);
+            let count = (end - next).min((SLOTS - first) as u64);
+            let slots = &leaf.slots[first..first + count as usize];
+            for (slot, index) in slots.iter().zip(next..) {
+                let Some(word) = NonZeroUsize::new(slot.load(Ordering::Acquire)) else { continue };
                 // SAFETY: the entry is alive under the guard; the copy is forgotten again.
                 let value = ManuallyDrop::new(unsafe { T::from_word(word) });
-                visit(index, &value)
-            });
+                if !visit(index, &value) {
+                    return;
+                }
+            }
+            next += count;
         }
     }
 }
@@ -364,25 +382,18 @@ fn clear<T: Word>(node: &Node, base: u64, range: &Range<u64>, removed: &mut Remo
     node.used.load(Ordering::Relaxed) == 0
 }
 
-fn walk(
-    node: &Node,
-    base: u64,
-    range: &Range<u64>,
-    visit: &mut dyn FnMut(u64, NonZeroUsize) -> bool,
-) -> bool {
-    for (first, slot) in covered(node, base, range) {
-        let Some(word) = NonZeroUsize::new(slot.load(Ordering::Acquire)) else { continue };
-        let go_on = if node.shift == 0 {
-            visit(first, word)
-        } else {
+/// The leaf below `root` for `index`; if there is none, the first index behind it for which there may be one. With a guard held, and `index` is below the
+/// root's end.
+fn descend(root: &Node, index: u64) -> Result<&Node, u64> {
+    let mut node = root;
+    while node.shift > 0 {
+        match NonZeroUsize::new(node.slot(index).load(Ordering::Acquire)) {
             // SAFETY: see `find`.
-            walk(unsafe { &*(word.get() as *const Node) }, first, range, visit)
-        };
-        if !go_on {
-            return false;
+            Some(word) => node = unsafe { &*(word.get() as *const Node) },
+            None => return Err((index | ((1 << node.shift) - 1)).saturating_add(1)),
         }
     }
-    true
+    Ok(node)
 }
 
 /// The slots of a node with the first index `base` that meet the range, each with its own first index.

@@ -12,7 +12,7 @@ use crate::{
     mm::{
         self, Commitment, Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageSource, SharedWriting,
         overcommit,
-        page_cache::{self, PageCache},
+        page_cache::{CachedPages, PageCache},
     },
     process::{Gid, Uid},
     sync::{Lazy, Once},
@@ -473,14 +473,8 @@ impl PageSource for FileBody {
         Ok(frame)
     }
 
-    fn cached_pages(
-        &self,
-        range: Range<PageIndex>,
-        sink: &mut dyn FnMut(PageIndex, Frame) -> bool,
-    ) {
-        let end = range.end.0.min(self.size().div_ceil(PAGE));
-        let in_use = |frame: &Frame| !frame.is_set_aside();
-        page_cache::for_each_page(&self.pages, range.start..PageIndex(end), in_use, sink);
+    fn cached_pages(&self) -> Option<CachedPages<'_>> {
+        Some(CachedPages::new(&self.pages, PageIndex(self.size().div_ceil(PAGE))))
     }
 }
 

@@ -366,12 +366,13 @@ impl AddressSpace {
         if let Backing::Object(object) = &vma.backing {
             let first = vma.page_index(start, part.start);
             let last = PageIndex(first.0 + pages.len() as u64);
-            object.source.cached_pages(first..last, &mut |index, _frame| {
-                if let Some(page) = pages.get_mut((index.0 - first.0) as usize) {
-                    *page = 1;
-                }
-                true
-            });
+            if let Some(cached) = object.source.cached_pages() {
+                cached.for_each(first..last, |index, _frame| {
+                    if let Some(page) = pages.get_mut((index.0 - first.0) as usize) {
+                        *page = 1;
+                    }
+                });
+            }
         }
         // The visit never fails.
         let _ = self.tables.for_each_part(part.clone(), |tables| {

@@ -68,7 +68,10 @@ pub use remap::RemapFlags;
 pub use remote::current_space;
 pub use special::VDSO_SIZE;
 
-use super::{Frame, PAGE_SIZE, PageIndex, kernel_map, kernel_stack, overcommit, stats::Counter};
+use super::{
+    Frame, PAGE_SIZE, PageIndex, kernel_map, kernel_stack, overcommit, page_cache::CachedPages,
+    stats::Counter,
+};
 use crate::{
     arch::{
         cpu::{self, CpuMask, MAX_CPUS},
@@ -193,12 +196,9 @@ pub trait PageSource: Send + Sync {
     /// The page at `index`, read in if need be; for a shared writable mapping about to be written, `write` is set
     /// (the source marks it dirty, allocates blocks). Beyond the end of the file: `ENXIO` (the fault becomes SIGBUS).
     fn page(&self, index: PageIndex, write: bool) -> Result<Frame>;
-    /// Pages around `index` that are there already, for fault-around: calls `sink` with each; it says whether to go on.
-    fn cached_pages(
-        &self,
-        _range: Range<PageIndex>,
-        _sink: &mut dyn FnMut(PageIndex, Frame) -> bool,
-    ) {
+    /// The pages that are there already, for fault-around.
+    fn cached_pages(&self) -> Option<CachedPages<'_>> {
+        None
     }
     /// Whether a page must be asked for with `write` before it is written through a shared mapping. Memory-only sources say no, and their
     /// pages are mapped writable at once.

@@ -3,7 +3,7 @@
 use super::{Copies, Mappings, PageSource};
 use crate::mm::{
     Commitment, Frame, PAGE_SIZE, PageIndex, overcommit,
-    page_cache::{self, PageCache},
+    page_cache::{CachedPages, PageCache},
     stats, try_alloc,
 };
 use abi::{Errno, Result};
@@ -66,12 +66,8 @@ impl PageSource for Shmem {
         there
     }
 
-    fn cached_pages(
-        &self,
-        range: Range<PageIndex>,
-        sink: &mut dyn FnMut(PageIndex, Frame) -> bool,
-    ) {
-        page_cache::for_each_page(&self.pages, range, |_| true, sink);
+    fn cached_pages(&self) -> Option<CachedPages<'_>> {
+        Some(CachedPages::new(&self.pages, PageIndex(u64::MAX)))
     }
 
     fn wants_write_notice(&self) -> bool {
