@@ -159,7 +159,7 @@ impl<T> RangeMap<T> {
     pub fn insert(&mut self, start: usize, end: usize, value: T) -> Result<(), OutOfMemory> {
         debug_assert!(start < end);
         debug_assert!(self.find(start).is_none_or(|next| next.start >= end));
-        let at = match self.seek(start) {
+        let at = match if self.is_behind_all(start) { None } else { self.seek(start) } {
             // In front of the first entry of a leaf, the leaf before may have room.
             Some(Cursor { leaf, slot: 0 }) if leaf > 0 => {
                 Cursor { leaf: leaf - 1, slot: self.leaves[leaf - 1].entries.len() }
@@ -188,7 +188,7 @@ impl<T> RangeMap<T> {
         }
         self.leaves[at.leaf].entries.insert(at.slot, Entry { start, end, value });
         self.len += 1;
-        self.update_gaps(at);
+        self.gap_was_cut(at);
         Ok(())
     }
 
@@ -203,17 +203,35 @@ impl<T> RangeMap<T> {
             if self.spare.is_empty() && self.spare.capacity() > 0 {
                 self.spare.push(entries);
             }
+            self.update_gaps(at);
+        } else if at.slot < leaf.entries.len() {
+            // Two gaps of the leaf have become one with what was between them.
+            let gap = leaf.entries[at.slot].start - self.end_before(at);
+            if gap > self.leaves[at.leaf].max_gap {
+                self.set_gap(at.leaf, gap);
+            }
+        } else {
+            self.update_gaps(at);
         }
-        self.update_gaps(at);
         Some(entry)
     }
 
     /// Changes the bounds of the range that starts at `start`. It must stay clear of its neighbours.
     pub fn set_bounds(&mut self, start: usize, new: Range<usize>) {
         let Some(at) = self.seek_start(start) else { return };
+        let old = self.largest_gap_around(at);
         let entry = &mut self.leaves[at.leaf].entries[at.slot];
         (entry.start, entry.end) = (new.start, new.end);
-        self.update_gaps(at);
+        let Some((old, new)) = old.zip(self.largest_gap_around(at)) else {
+            self.update_gaps(at);
+            return;
+        };
+        let largest = self.leaves[at.leaf].max_gap;
+        if new >= largest {
+            self.set_gap(at.leaf, new);
+        } else if old == largest {
+            self.update_gap(at.leaf);
+        }
     }
 
     /// The highest free stretch of `len` within `bounds`: the address where it starts, with the stretch at the
@@ -307,6 +325,47 @@ impl<T> RangeMap<T> {
         self.spare.pop().ok_or(OutOfMemory)
     }
 
+    /// Whether all ranges end at or below `start`.
+    fn is_behind_all(&self, start: usize) -> bool {
+        let last = self.leaves.last().and_then(|leaf| leaf.entries.last());
+        last.is_none_or(|last| last.end <= start)
+    }
+
+    /// The end of the range before the one at `at`.
+    fn end_before(&self, at: Cursor) -> usize {
+        match at.slot.checked_sub(1) {
+            Some(before) => self.leaves[at.leaf].entries[before].end,
+            None => self.end_of_leaf_before(at.leaf),
+        }
+    }
+
+    /// The larger of the gaps below and above the entry at `at`, if that is not the last of its leaf.
+    fn largest_gap_around(&self, at: Cursor) -> Option<usize> {
+        let entries = &self.leaves[at.leaf].entries;
+        let (here, above) = (&entries[at.slot], entries.get(at.slot + 1)?);
+        Some((here.start - self.end_before(at)).max(above.start - here.end))
+    }
+
+    /// The entry at `at` has come into what was one gap.
+    fn gap_was_cut(&mut self, at: Cursor) {
+        let below = self.end_before(at);
+        let leaf = &self.leaves[at.leaf];
+        match leaf.entries.get(at.slot + 1) {
+            // A gap of the leaf, which matters only if it was the largest.
+            Some(above) if above.start - below < leaf.max_gap => {}
+            Some(_) => self.update_gap(at.leaf),
+            None => {
+                let gap = leaf.entries[at.slot].start - below;
+                if gap > leaf.max_gap {
+                    self.set_gap(at.leaf, gap);
+                }
+                if at.leaf + 1 < self.leaves.len() {
+                    self.update_gap(at.leaf + 1);
+                }
+            }
+        }
+    }
+
     fn end_of_leaf_before(&self, leaf: usize) -> usize {
         self.leaves[..leaf].last().and_then(|leaf| leaf.entries.last()).map_or(0, |entry| entry.end)
     }
@@ -350,6 +409,11 @@ impl<T> RangeMap<T> {
             max_gap = max_gap.max(entry.start - below);
             below = entry.end;
         }
+        self.set_gap(n, max_gap);
+    }
+
+    /// The largest gap of leaf `n` is now `max_gap`.
+    fn set_gap(&mut self, n: usize, max_gap: usize) {
         let block = n / BLOCK_SIZE;
         let before = core::mem::replace(&mut self.leaves[n].max_gap, max_gap);
         if max_gap >= self.blocks[block] {
@@ -463,7 +527,7 @@ mod tests {
         /// The map agrees with a model in every operation, gap searches included.
         #[test]
         fn agrees_with_a_sorted_map(
-            steps in prop::collection::vec((0u8..4, 0usize..2000, 1usize..20), 1..600),
+            steps in prop::collection::vec((0u8..5, 0usize..2000, 1usize..20), 1..600),
             probe in 0usize..2100,
             len in 1usize..40,
         ) {
@@ -485,10 +549,24 @@ mod tests {
                             prop_assert_eq!((gone.end, gone.value), (end, value));
                         }
                     }
+                    4 => {
+                        // The first range from there on gets other bounds between its neighbours.
+                        let first = model.range(start..).next().map(|(&s, &v)| (s, v));
+                        if let Some((first, (_, value))) = first {
+                            let floor = model.range(..first).next_back().map_or(0, |(_, v)| v.0);
+                            let ceiling = model.range(first + 1..).next().map_or(2100, |(&s, _)| s);
+                            let new = floor + size % (ceiling - floor)..ceiling - size / 4 % 3;
+                            if !new.is_empty() {
+                                map.set_bounds(first, new.clone());
+                                model.remove(&first);
+                                model.insert(new.start, (new.end, value));
+                            }
+                        }
+                    }
                     _ => {}
                 }
+                check(&map);
             }
-            check(&map);
             prop_assert_eq!(map.len(), model.len());
             prop_assert!(map
                 .iter()
