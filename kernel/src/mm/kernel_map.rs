@@ -212,13 +212,25 @@ pub fn is_mapped(virt: usize) -> bool {
     virt >= DIRECT_MAP_BASE
 }
 
-/// Copies the kernel's half into a new root table.
+/// Copies the kernel's half into a new root table, which has nothing there.
 pub(super) fn copy_into(root_table: &Table) {
+    for (index, entry) in kernel_entries() {
+        root_table.store(index, entry);
+    }
+}
+
+/// Takes it out of a root table that is in no use.
+pub(super) fn take_out_of(root_table: &Table) {
+    for (index, _) in kernel_entries() {
+        root_table.store(index, Entry::NONE);
+    }
+}
+
+/// The kernel's half: the entries that are filled, which all are at boot.
+fn kernel_entries() -> impl Iterator<Item = (usize, Entry)> {
     // SAFETY: the kernel's root is never freed.
     let kernel = unsafe { Table::at(root()) };
-    for index in ENTRIES / 2..ENTRIES {
-        root_table.store(index, kernel.load(index));
-    }
+    kernel.filled(ENTRIES / 2..ENTRIES)
 }
 
 /// Allocates a zeroed page-table page for the kernel's half.

@@ -25,9 +25,9 @@ pub enum PageKind {
 /// What is known of a frame.
 #[repr(C)]
 pub struct Page {
-    /// References: `Frame`s and page-table entries.
+    /// References: `Frame`s and page-table entries. Of a page-table page: half of the groups that were filled.
     references: AtomicU32,
-    /// Links of the list that a free block is on.
+    /// Links of the list that a free block is on. Of a page-table page: the other half.
     prev: AtomicU32,
     /// Of a counted frame: the mappings that keep it in memory (see `mlock`).
     next: AtomicU32,
@@ -127,6 +127,21 @@ impl Page {
     /// Of a counted frame: how many mappings keep it in memory.
     pub(super) fn locks(&self) -> &AtomicU32 {
         &self.next
+    }
+    /// Of a page-table page: the groups of entries that something was put into, one bit each. 64 of them are all.
+    pub(super) fn groups(&self) -> u64 {
+        let halves = [&self.prev, &self.references].map(|half| half.load(Ordering::Relaxed));
+        u64::from(halves[0]) << 32 | u64::from(halves[1])
+    }
+    /// Marks a group, before its first entry is filled.
+    pub(super) fn mark_group(&self, group: usize) {
+        let half = if group < 32 { &self.references } else { &self.prev };
+        half.fetch_or(1 << (group % 32), Ordering::Relaxed);
+    }
+    /// A page-table page is new: nothing was put into it.
+    pub(super) fn clear_groups(&self) {
+        self.references.store(0, Ordering::Relaxed);
+        self.prev.store(0, Ordering::Relaxed);
     }
     /// The next frame of a list that its owner keeps.
     #[inline]

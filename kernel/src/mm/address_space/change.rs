@@ -81,9 +81,8 @@ impl AddressSpace {
             };
             gather.make_room();
             let _guard = leaf.lock();
-            for index in leaf.indices(&range) {
-                let entry = leaf.table().load(index);
-                if entry.is_none() || copies == Copies::Stay && entry.has(PteFlags::ANONYMOUS) {
+            for (index, entry) in leaf.table().filled(leaf.indices(&range)) {
+                if copies == Copies::Stay && entry.has(PteFlags::ANONYMOUS) {
                     continue;
                 }
                 let entry = leaf.table().swap(index, Entry::NONE);
@@ -224,8 +223,7 @@ impl AddressSpace {
                 }
             };
             let _guard = leaf.lock();
-            for index in leaf.indices(&range) {
-                let entry = leaf.table().load(index);
+            for (index, entry) in leaf.table().filled(leaf.indices(&range)) {
                 if !is_mapped(entry) {
                     continue;
                 }

@@ -4,7 +4,7 @@
 //! more to copy than most children ever use.
 
 use super::{
-    AddressSpace, Map,
+    AddressSpace, Map, for_each_mappings,
     huge::Part,
     map::insert,
     tables::is_mapped,
@@ -38,11 +38,13 @@ impl AddressSpace {
         child.this.call_once(|| Arc::downgrade(&child));
         result?;
         // Before the child runs: it has no page of an object in its tables until then.
-        let mut droppable = false;
-        for entry in child.read_map().vmas.iter() {
-            child.register(&entry.value.backing);
-            droppable |= entry.value.flags.contains(VmaFlags::DROPPABLE);
+        let map = child.read_map();
+        if let Some(this) = child.this.get() {
+            for_each_mappings(&map.vmas, |mappings| mappings.add(this));
         }
+        let is_droppable = |vma: &Vma| vma.flags.contains(VmaFlags::DROPPABLE);
+        let droppable = map.vmas.iter().any(|entry| is_droppable(&entry.value));
+        drop(map);
         if droppable {
             child.may_be_freed_lazily();
         }
@@ -103,8 +105,7 @@ impl AddressSpace {
             };
             leaf.settle();
             let mut target = None;
-            for index in leaf.indices(&range) {
-                let entry = leaf.table().load(index);
+            for (index, entry) in leaf.table().filled(leaf.indices(&range)) {
                 let wanted = entry.has(PteFlags::ANONYMOUS)
                     || zero_pages_too && entry.has(PteFlags::UNCOUNTED);
                 if !is_mapped(entry) || !wanted {

@@ -17,6 +17,7 @@
 //! | `fork` | the copy-on-write copy |
 //! | `populate` | pages brought in without an access to them |
 //! | `seal` | `mseal` |
+//! | `teardown` | the end of the tables |
 //! | `reap` | taking the memory of a dying process |
 //! | `remote` | access from elsewhere, futex keys |
 //! | `barrier` | `membarrier`, concurrency ids |
@@ -56,6 +57,7 @@ mod smaps;
 mod special;
 pub(super) mod speculate;
 pub(super) mod tables;
+mod teardown;
 mod tlb;
 pub(super) mod vma;
 
@@ -520,7 +522,7 @@ impl Drop for AddressSpace {
             self.forget_locked();
         }
         // No CPU uses the tables, nor ever will: what some may remember under the space's id is not used for another. So nothing needs to be flushed.
-        self.tables.free_all();
+        self.tables.free_all(self.map.get_mut().vmas.iter().map(|entry| entry.start..entry.end));
         let (anonymous, file) = self.resident_parts();
         Counter::Anonymous.add(-anonymous);
         Counter::Mapped.add(-file);
@@ -528,12 +530,21 @@ impl Drop for AddressSpace {
         let committed: usize =
             map.vmas.iter().map(|entry| entry.value.committed(entry.start..entry.end)).sum();
         overcommit::take_back(committed);
-        for entry in map.vmas.drain() {
-            entry.value.has_gone();
-            if let Backing::Object(object) = &entry.value.backing
-                && let Some(mappings) = object.source.mappings()
-            {
-                mappings.remove(this);
+        map.vmas.iter().for_each(|entry| entry.value.has_gone());
+        for_each_mappings(&map.vmas, |mappings| mappings.remove(this));
+    }
+}
+
+/// Calls `visit` with what the objects that are mapped know of their mappings: once, as a rule, where one object is mapped several times in a row.
+fn for_each_mappings(vmas: &RangeMap<Vma>, mut visit: impl FnMut(&Mappings)) {
+    let mut last = core::ptr::null();
+    for entry in vmas.iter() {
+        if let Backing::Object(object) = &entry.value.backing
+            && !core::ptr::addr_eq(Arc::as_ptr(&object.source), last)
+        {
+            last = Arc::as_ptr(&object.source).cast::<()>();
+            if let Some(mappings) = object.source.mappings() {
+                visit(mappings);
             }
         }
     }

@@ -47,6 +47,7 @@ impl<'a> Slot<'a> {
     /// Fills the empty entry with a huge one, and sets the leaf table `spare` aside for it; whether it was empty. Otherwise the table stays the caller's.
     pub fn fill(self, huge: Entry, spare: PhysAddr) -> bool {
         let _guard = self.lock();
+        tables::mark_filled(self.addr, self.index);
         let done = self.table.compare_exchange(self.index, Entry::NONE, huge).is_ok();
         if done {
             let first = page(self.addr.frame_number());

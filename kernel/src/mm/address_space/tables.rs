@@ -10,20 +10,14 @@
 //!
 //! Upper tables are only added to (by compare-exchange), and taken away with the space's lock held for writing.
 
-use super::{
-    huge::Part,
-    slot::{self, Slot},
-    vma::FORBIDDEN,
-};
+use super::{huge::Part, slot::Slot, vma::FORBIDDEN};
 use crate::{
     arch::{
         irq,
         paging::{self, ENTRIES, Entry, GROUP, LEVELS, PteFlags, Table},
     },
     mm::{
-        Frame, PAGE_SIZE, PhysAddr,
-        huge::HugeFrame,
-        kernel_map,
+        Frame, PAGE_SIZE, PhysAddr, kernel_map,
         node::{self, Purpose},
         page::{PageKind, page},
         reclaim,
@@ -44,7 +38,7 @@ pub const UPPER: PteFlags = PteFlags::PRESENT.union(PteFlags::WRITE).union(PteFl
 
 /// Page tables.
 pub struct Tables {
-    root: PhysAddr,
+    pub(super) root: PhysAddr,
     /// Table pages, the root included.
     count: AtomicUsize,
 }
@@ -187,6 +181,11 @@ pub fn map_count(entry: Entry) -> u32 {
     if entry.has(PteFlags::ANONYMOUS) { references } else { references.saturating_sub(1).max(1) }
 }
 
+/// An entry of the table at `table`, which is not a leaf, is about to be filled: those that never were need not be looked at in the end.
+pub(super) fn mark_filled(table: PhysAddr, index: usize) {
+    page(table.frame_number()).mark_group(index / GROUP);
+}
+
 impl Tables {
     /// Tables that map nothing in the user half.
     pub fn new() -> Result<Tables> {
@@ -222,18 +221,31 @@ impl Tables {
         page(frame).lock.store(0, Ordering::Relaxed);
         // No table is set aside here.
         page(frame).set_next(0);
+        page(frame).clear_groups();
         self.count.fetch_add(1, Ordering::Relaxed);
         Counter::PageTables.add(1);
         Ok(PhysAddr::of_frame(frame))
     }
 
-    fn free_table(&self, addr: PhysAddr) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-        Counter::PageTables.add(-1);
-        node::free_page(addr.frame_number());
+    pub(super) fn free_table(&self, addr: PhysAddr) {
+        self.free_table_by(addr, node::free_page);
     }
 
-    fn root_table(&self) -> &Table {
+    /// The same of one that is empty.
+    pub(super) fn free_empty_table(&self, addr: PhysAddr) {
+        // SAFETY: the caller has it alone.
+        debug_assert!(unsafe { Table::at(addr) }.filled(0..ENTRIES).next().is_none());
+        self.free_table_by(addr, node::free_zeroed_page);
+    }
+
+    #[inline]
+    fn free_table_by(&self, addr: PhysAddr, free: impl Fn(u32)) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        Counter::PageTables.add(-1);
+        free(addr.frame_number());
+    }
+
+    pub(super) fn root_table(&self) -> &Table {
         // SAFETY: the root lives as long as `self`.
         unsafe { Table::at(self.root) }
     }
@@ -261,7 +273,7 @@ impl Tables {
             let index = paging::index(addr, level);
             let mut entry = table.load(index);
             if entry.is_none() {
-                entry = self.add_table(table, index)?;
+                entry = self.add_table(phys, index)?;
             }
             phys = entry.addr();
         }
@@ -305,7 +317,7 @@ impl Tables {
             let index = paging::index(addr, level);
             let mut entry = table.load(index);
             if entry.is_none() {
-                entry = self.add_table(table, index)?;
+                entry = self.add_table(phys, index)?;
             }
             if level == 1 && entry.has(PteFlags::LARGE) {
                 return Ok(None);
@@ -318,8 +330,11 @@ impl Tables {
     }
 
     #[cold]
-    fn add_table(&self, table: &Table, index: usize) -> Result<Entry> {
+    fn add_table(&self, above: PhysAddr, index: usize) -> Result<Entry> {
+        // SAFETY: as in `leaf`.
+        let table = unsafe { Table::at(above) };
         let new = Entry::new(self.alloc_table()?, UPPER);
+        mark_filled(above, index);
         match table.compare_exchange(index, Entry::NONE, new) {
             Ok(()) => Ok(new),
             Err(other) => {
@@ -414,54 +429,5 @@ impl Tables {
     /// Frees a table that was unlinked.
     pub fn free_unlinked(&self, addr: PhysAddr) {
         self.free_table(addr);
-    }
-
-    /// Frees all that the user half maps, and all tables. No CPU has them loaded, and nothing uses them afterwards.
-    pub fn free_all(&mut self) {
-        if self.root.0 != 0 {
-            self.free_level(self.root, LEVELS - 1);
-            self.root = PhysAddr(0);
-        }
-    }
-
-    fn free_level(&self, addr: PhysAddr, level: usize) {
-        // SAFETY: nobody else uses the tables any more.
-        let table = unsafe { Table::at(addr) };
-        if level == 1 {
-            while let Some(spare) = slot::take_spare(addr) {
-                self.free_table(spare);
-            }
-        }
-        let entries = if level == LEVELS - 1 { ENTRIES / 2 } else { ENTRIES };
-        for group in (0..entries / GROUP).filter(|&group| !table.is_group_empty(group)) {
-            for index in group * GROUP..(group + 1) * GROUP {
-                let entry = table.load(index);
-                if !entry.is_none() {
-                    self.free_entry(entry, level);
-                }
-            }
-        }
-        self.free_table(addr);
-    }
-
-    /// Frees what an entry of a table of `level` maps or leads to.
-    #[inline]
-    fn free_entry(&self, entry: Entry, level: usize) {
-        if level == 0 {
-            // SAFETY: the table is never looked at again, so its references are ours.
-            drop(unsafe { take_frame(entry) });
-        } else if level > 1 || !entry.has(PteFlags::LARGE) {
-            self.free_level(entry.addr(), level - 1);
-        } else if is_counted(entry) {
-            Counter::AnonymousHuge.add(-(ENTRIES as isize));
-            // SAFETY: as above; a huge entry that is counted owns a reference to each frame.
-            drop(unsafe { HugeFrame::from_counted(entry.addr()) });
-        }
-    }
-}
-
-impl Drop for Tables {
-    fn drop(&mut self) {
-        self.free_all();
     }
 }

@@ -381,6 +381,22 @@ pub fn free_known_page(frame: u32, page: &Page) {
     }
 }
 
+/// Gives a page back that is full of zeros.
+pub fn free_zeroed_page(frame: u32) {
+    let page = page(frame);
+    let kept = with_lists(|lists| {
+        let is_wanted = lists.is_home(page) && lists.zeroed.len() < ZEROED_SIZE;
+        if is_wanted {
+            page.set_kind(PageKind::Free);
+            lists.zeroed.push_below(ZEROED_SIZE, frame);
+        }
+        is_wanted
+    });
+    if kept != Some(true) {
+        free_known_page(frame, page);
+    }
+}
+
 /// Makes room on the list, or does without it.
 #[cold]
 fn free_page_slow(frame: u32, limit: usize) {

@@ -23,6 +23,7 @@ pub use events::{Events, events, pages_given_out};
 pub use lists::page_set;
 pub(super) use lists::{
     alloc_kept_block, alloc_page, drain_here, free_kept_block, free_known_page, free_page,
+    free_zeroed_page,
 };
 pub(super) use spare::{
     alloc_block_on, alloc_spare_block, alloc_spare_block_on, free_block, is_plentiful,
