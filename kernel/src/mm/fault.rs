@@ -307,7 +307,7 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// Maps the pages around `addr` that the object has in memory; whether the one at `addr` was among them.
+    /// Maps the pages around `addr` that the object has in memory; whether there is one at `addr` now.
     fn map_around(
         &self,
         leaf: Leaf<'_>,
@@ -325,17 +325,17 @@ impl AddressSpace {
         let last = PageIndex(first.0 + ((end - start) / PAGE_SIZE) as u64);
         let flags = shared_page(&entry.value, object, false);
         let mut mapped = 0;
-        let mut found = false;
         cached.for_each(first..last, |index, frame| {
             let at = start + (index.0 - first.0) as usize * PAGE_SIZE;
-            found |= at == addr;
-            let is_empty = leaf.table().load(paging::index(at, 0)).is_none();
-            if is_empty && map_in(&entry.value, leaf, at, frame.clone(), flags) {
+            if leaf.table().load(paging::index(at, 0)).is_none()
+                && let Some(frame) = frame.clone_used()
+                && map_in(&entry.value, leaf, at, frame, flags)
+            {
                 mapped += 1;
             }
         });
         self.count_resident(0, mapped);
-        found
+        !leaf.table().load(paging::index(addr, 0)).is_none()
     }
 
     /// A write to a page that is there but may not be written.

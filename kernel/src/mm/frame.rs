@@ -81,6 +81,16 @@ impl Frame {
         page(self.0.get()).kind() == PageKind::SetAside
     }
 
+    /// Another reference, unless it is set aside.
+    #[inline]
+    pub(super) fn clone_used(&self) -> Option<Frame> {
+        let page = page(self.0.get());
+        (page.kind() != PageKind::SetAside).then(|| {
+            page.references().fetch_add(1, Ordering::Relaxed);
+            Frame(self.0)
+        })
+    }
+
     /// It is used from now on.
     #[inline]
     pub fn put_to_use(&self) {

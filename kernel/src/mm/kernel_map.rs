@@ -12,9 +12,10 @@ use crate::{
     arch::paging::{
         self, DIRECT_MAP_BASE, ENTRIES, Entry, IMAGE_BASE, KERNEL_MAP_BASE, PteFlags, Table,
     },
-    sync::{SpinLock, class},
+    sync::{Once, SpinLock, class},
 };
 use abi::{Errno, Result};
+use alloc::vec::Vec;
 use core::{
     ops::Range,
     sync::atomic::{AtomicUsize, Ordering},
@@ -214,23 +215,28 @@ pub fn is_mapped(virt: usize) -> bool {
 
 /// Copies the kernel's half into a new root table, which has nothing there.
 pub(super) fn copy_into(root_table: &Table) {
-    for (index, entry) in kernel_entries() {
+    for &(index, entry) in kernel_entries() {
         root_table.store(index, entry);
     }
 }
 
 /// Takes it out of a root table that is in no use.
 pub(super) fn take_out_of(root_table: &Table) {
-    for (index, _) in kernel_entries() {
+    for &(index, _) in kernel_entries() {
         root_table.store(index, Entry::NONE);
     }
 }
 
-/// The kernel's half: the entries that are filled, which all are at boot.
-fn kernel_entries() -> impl Iterator<Item = (usize, Entry)> {
-    // SAFETY: the kernel's root is never freed.
-    let kernel = unsafe { Table::at(root()) };
-    kernel.filled(ENTRIES / 2..ENTRIES)
+/// The kernel's half: what is in it, which all came at boot.
+fn kernel_entries() -> &'static [(usize, Entry)] {
+    static KNOWN: Once<Vec<(usize, Entry)>> = Once::new();
+    KNOWN.call_once(|| {
+        // SAFETY: the kernel's root is never freed.
+        let kernel = unsafe { Table::at(root()) };
+        let mut entries = Vec::new();
+        kernel.for_each_filled(ENTRIES / 2..ENTRIES, |index, entry| entries.push((index, entry)));
+        entries
+    })
 }
 
 /// Allocates a zeroed page-table page for the kernel's half.

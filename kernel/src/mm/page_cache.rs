@@ -20,13 +20,11 @@ impl<'a> CachedPages<'a> {
         CachedPages { pages, end: end.0 }
     }
 
-    /// Calls `visit` with the pages in `range` that are in use, in order. In a read-side section: it must not sleep.
+    /// Calls `visit` with the pages in `range`, in order; some may be set aside. In a read-side section: it must not sleep.
     #[inline]
     pub fn for_each(&self, range: Range<PageIndex>, mut visit: impl FnMut(PageIndex, &Frame)) {
         self.pages.for_each(range.start.0..range.end.0.min(self.end), |index, frame| {
-            if !frame.is_set_aside() {
-                visit(PageIndex(index), frame);
-            }
+            visit(PageIndex(index), frame);
             true
         });
     }

@@ -109,6 +109,21 @@ impl<T> RangeMap<T> {
         self.find(addr).filter(|entry| entry.start <= addr)
     }
 
+    /// The two ranges that meet at `addr`, the one below first.
+    #[inline]
+    pub fn meeting_at(&self, addr: usize) -> Option<(&Entry<T>, &Entry<T>)> {
+        let at = self.seek(addr)?;
+        let above = &self.leaves[at.leaf].entries[at.slot];
+        if above.start != addr {
+            return None;
+        }
+        let below = match at.slot.checked_sub(1) {
+            Some(before) => &self.leaves[at.leaf].entries[before],
+            None => self.leaves[..at.leaf].last()?.entries.last()?,
+        };
+        (below.end == addr).then_some((below, above))
+    }
+
     /// The last range that ends at or below `addr`.
     pub fn before(&self, addr: usize) -> Option<&Entry<T>> {
         let (leaf, slot) = match self.seek(addr) {
@@ -576,6 +591,11 @@ mod tests {
             prop_assert_eq!(map.find(probe).map(|e| e.start), next);
             let before = model.iter().rev().find(|(_, v)| v.0 <= probe).map(|(&s, _)| s);
             prop_assert_eq!(map.before(probe).map(|e| e.start), before);
+            for at in 0..2100 {
+                let below = model.iter().find(|(_, v)| v.0 == at).map(|(&s, _)| s);
+                let meeting = map.meeting_at(at).map(|(below, above)| (below.start, above.start));
+                prop_assert_eq!(meeting, below.filter(|_| model.contains_key(&at)).zip(Some(at)));
+            }
             let range = probe..probe + 200;
             prop_assert!(map.overlapping(range.clone()).map(|e| e.start).eq(model
                 .iter()

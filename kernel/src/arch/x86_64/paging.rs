@@ -6,6 +6,7 @@
 use crate::mm::{PAGE_SIZE, PhysAddr};
 use core::{
     arch::asm,
+    convert::Infallible,
     ops::Range,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -97,6 +98,11 @@ impl Entry {
     pub const fn has(self, flags: PteFlags) -> bool {
         self.0 & flags.bits() == flags.bits()
     }
+    /// Whether it has one of `flags`.
+    #[inline]
+    pub const fn has_any(self, flags: PteFlags) -> bool {
+        self.0 & flags.bits() != 0
+    }
     /// The entry with `flags` added.
     #[inline]
     pub const fn with(self, flags: PteFlags) -> Entry {
@@ -134,29 +140,43 @@ impl Table {
     pub fn load(&self, index: usize) -> Entry {
         Entry(self.0[index].load(Ordering::Acquire))
     }
-    /// The entries in `range` that are not empty, in order, each with its index. Eight empty ones in a row are passed over together.
+    /// Calls `visit` with the index and the value of each entry in `range` that is not empty, in order, until it fails. Eight empty ones in a row are
+    /// passed over together.
     #[inline(always)]
-    pub fn filled(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Entry)> {
-        let entries = &self.0[..range.end];
-        let mut next = range.start;
-        core::iter::from_fn(move || {
-            loop {
-                let index = next;
-                let entry = entries.get(index)?;
-                if index.is_multiple_of(GROUP)
-                    && let Some(group) = entries.get(index..index + GROUP)
-                    && group.iter().fold(0, |all, entry| all | entry.load(Ordering::Acquire)) == 0
-                {
-                    next += GROUP;
-                    continue;
-                }
-                next += 1;
-                let entry = Entry(entry.load(Ordering::Acquire));
-                if !entry.is_none() {
-                    return Some((index, entry));
-                }
+    pub fn try_for_each_filled<E>(
+        &self,
+        range: Range<usize>,
+        mut visit: impl FnMut(usize, Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (groups, _) = self.0.as_chunks::<GROUP>();
+        let mut index = range.start;
+        while index < range.end {
+            let group = &groups[index / GROUP];
+            let stop = ((index | (GROUP - 1)) + 1).min(range.end);
+            if group.iter().fold(0, |all, entry| all | entry.load(Ordering::Acquire)) == 0 {
+                index = stop;
             }
-        })
+            while index < stop {
+                let entry = Entry(group[index % GROUP].load(Ordering::Acquire));
+                if !entry.is_none() {
+                    visit(index, entry)?;
+                }
+                index += 1;
+            }
+        }
+        Ok(())
+    }
+    /// The same of what cannot fail.
+    #[inline(always)]
+    pub fn for_each_filled(&self, range: Range<usize>, mut visit: impl FnMut(usize, Entry)) {
+        let Ok(()) = self.try_for_each_filled(range, |index, entry| {
+            visit(index, entry);
+            Ok::<(), Infallible>(())
+        });
+    }
+    /// Whether all entries are empty.
+    pub fn is_empty(&self) -> bool {
+        self.try_for_each_filled(0..ENTRIES, |_, _| Err(())).is_ok()
     }
     /// Writes an entry.
     #[inline]

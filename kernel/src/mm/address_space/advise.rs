@@ -367,8 +367,10 @@ impl AddressSpace {
             let first = vma.page_index(start, part.start);
             let last = PageIndex(first.0 + pages.len() as u64);
             if let Some(cached) = object.source.cached_pages() {
-                cached.for_each(first..last, |index, _frame| {
-                    if let Some(page) = pages.get_mut((index.0 - first.0) as usize) {
+                cached.for_each(first..last, |index, frame| {
+                    if !frame.is_set_aside()
+                        && let Some(page) = pages.get_mut((index.0 - first.0) as usize)
+                    {
                         *page = 1;
                     }
                 });

@@ -30,7 +30,7 @@ impl AddressSpace {
         let mut map = self.write_map_killable()?;
         let mut gather = Gather::new(self);
         let result = self.unmap_locked(&mut map, range, &mut gather, &mut removed);
-        drop(gather);
+        gather.flush();
         drop(map);
         result
     }
@@ -81,15 +81,15 @@ impl AddressSpace {
             };
             gather.make_room();
             let _guard = leaf.lock();
-            for (index, entry) in leaf.table().filled(leaf.indices(&range)) {
+            leaf.table().for_each_filled(leaf.indices(&range), |index, entry| {
                 if copies == Copies::Stay && entry.has(PteFlags::ANONYMOUS) {
-                    continue;
+                    return;
                 }
                 let entry = leaf.table().swap(index, Entry::NONE);
                 // SAFETY: the entry was taken out under the table's lock.
                 let frame = unsafe { take_frame(entry) };
                 gather.frame(leaf.addr_of(index), frame, entry.has(PteFlags::ANONYMOUS));
-            }
+            });
             Ok(())
         });
     }
@@ -140,7 +140,7 @@ impl AddressSpace {
             }
             at = range.end;
         };
-        drop(gather);
+        gather.flush();
         map.merge_range(first..at);
         result
     }
@@ -223,9 +223,9 @@ impl AddressSpace {
                 }
             };
             let _guard = leaf.lock();
-            for (index, entry) in leaf.table().filled(leaf.indices(&range)) {
+            leaf.table().for_each_filled(leaf.indices(&range), |index, entry| {
                 if !is_mapped(entry) {
-                    continue;
+                    return;
                 }
                 has_own_pages |= entry.has(PteFlags::ANONYMOUS);
                 let new = protect_entry(entry, flags, is_sole_owner);
@@ -238,7 +238,7 @@ impl AddressSpace {
                     }
                     gather.touch(leaf.addr_of(index));
                 }
-            }
+            });
             Ok(())
         });
         has_own_pages

@@ -105,11 +105,11 @@ impl AddressSpace {
             };
             leaf.settle();
             let mut target = None;
-            for (index, entry) in leaf.table().filled(leaf.indices(&range)) {
+            leaf.table().try_for_each_filled(leaf.indices(&range), |index, entry| {
                 let wanted = entry.has(PteFlags::ANONYMOUS)
                     || zero_pages_too && entry.has(PteFlags::UNCOUNTED);
                 if !is_mapped(entry) || !wanted {
-                    continue;
+                    return Ok(());
                 }
                 let target = match target {
                     Some(target) => target,
@@ -126,7 +126,7 @@ impl AddressSpace {
                     let own = Entry::new(copy.into_counted(), fault::own_page(vma.flags));
                     target.table().store(index, own);
                     copied += 1;
-                    continue;
+                    return Ok(());
                 }
                 if entry.has(PteFlags::WRITE) {
                     leaf.table().clear_flags(index, PteFlags::WRITE);
@@ -139,8 +139,8 @@ impl AddressSpace {
                 }
                 // The child keeps what the parent was advised to give up.
                 target.table().store(index, entry.without(PteFlags::WRITE).with(PteFlags::DIRTY));
-            }
-            Ok(())
+                Ok(())
+            })
         });
         child.count_resident(copied, 0);
         result

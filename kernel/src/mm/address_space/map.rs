@@ -150,9 +150,8 @@ impl Map {
 
     /// Joins the mappings that meet at `addr`, if they show the same.
     pub(super) fn merge_at(&mut self, addr: usize) {
-        let Some(above) = self.vmas.get(addr).filter(|entry| entry.start == addr) else { return };
+        let Some((below, above)) = self.vmas.meeting_at(addr) else { return };
         let end = above.end;
-        let Some(below) = self.vmas.before(addr).filter(|entry| entry.end == addr) else { return };
         if below.value.continues_in(addr - below.start, &above.value) {
             let start = below.start;
             let written = above.value.flags & VmaFlags::SOFT_DIRTY;
@@ -311,6 +310,12 @@ impl AddressSpace {
         drop(map);
         drop(removed);
         mapped.map(|mapped| self.bring_in_new(mapped))
+    }
+
+    /// Where a mapping of `len` bytes without a place of its own would go now. `ENOMEM`
+    pub fn find_place(&self, len: usize) -> Result<usize> {
+        let len = page_align(len).ok_or(Errno::ENOMEM)?;
+        self.read_map().find_area(0, len, MmapFlags::empty())
     }
 
     /// The mapping exists; pages that cannot come now come, or fail, when they are touched.

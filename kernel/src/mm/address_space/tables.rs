@@ -133,7 +133,7 @@ impl<'a> Leaf<'a> {
 /// Whether an entry refers to a frame, be access allowed or not.
 #[inline]
 pub fn is_mapped(entry: Entry) -> bool {
-    entry.is_present() || entry.has(FORBIDDEN)
+    entry.has_any(PteFlags::PRESENT.union(FORBIDDEN))
 }
 
 /// Whether an entry holds a reference to its frame.
@@ -234,7 +234,7 @@ impl Tables {
     /// The same of one that is empty.
     pub(super) fn free_empty_table(&self, addr: PhysAddr) {
         // SAFETY: the caller has it alone.
-        debug_assert!(unsafe { Table::at(addr) }.filled(0..ENTRIES).next().is_none());
+        debug_assert!(unsafe { Table::at(addr) }.is_empty());
         self.free_table_by(addr, node::free_zeroed_page);
     }
 

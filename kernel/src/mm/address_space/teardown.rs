@@ -47,7 +47,7 @@ impl Tables {
         while groups != 0 {
             let first = groups.trailing_zeros() as usize * GROUP;
             groups &= groups - 1;
-            for (index, entry) in table.filled(first..first + GROUP) {
+            table.for_each_filled(first..first + GROUP, |index, entry| {
                 table.store(index, Entry::NONE);
                 let start = base + index * paging::span(level);
                 if level > 1 {
@@ -59,7 +59,7 @@ impl Tables {
                     // SAFETY: the entry was taken out; a huge one that is counted owns a reference to each frame.
                     drop(unsafe { HugeFrame::from_counted(entry.addr()) });
                 }
-            }
+            });
         }
         self.free_empty_table(addr);
     }
@@ -68,11 +68,11 @@ impl Tables {
         let end = leaf.base + paging::span(1);
         while let Some(range) = mapped.peek().filter(|range| range.start < end) {
             if range.end > leaf.base {
-                for (index, entry) in leaf.table().filled(leaf.indices(range)) {
+                leaf.table().for_each_filled(leaf.indices(range), |index, entry| {
                     leaf.table().store(index, Entry::NONE);
                     // SAFETY: the entry was taken out, and nobody else uses the table any more.
                     drop(unsafe { take_frame(entry) });
-                }
+                });
             }
             if range.end > end {
                 // The rest of it is for the tables that follow.

@@ -220,8 +220,16 @@ impl<'a> Gather<'a> {
         self.tables.push(addr);
     }
 
-    /// Flushes and frees what was collected.
+    fn is_empty(&self) -> bool {
+        let untouched = self.end == 0;
+        untouched && self.frames.is_empty() && self.huge.is_empty() && self.tables.is_empty()
+    }
+
+    /// Flushes and frees what was collected. So does the end of `self`, which is large: to move it there is dear.
     pub(super) fn flush(&mut self) {
+        if self.is_empty() {
+            return;
+        }
         self.space.flush(self.start..self.end);
         (self.start, self.end) = (usize::MAX, 0);
         self.frames.clear();

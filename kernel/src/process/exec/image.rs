@@ -218,18 +218,11 @@ fn choose_bias(mm: &AddressSpace, plan: &Plan, base: Base) -> Result<usize> {
     let place = match base {
         Base::At(address) => address & !(align - 1),
         Base::Anywhere => {
-            // Mapping with room to align and unmapping again finds the place; nobody else is in this address space.
+            // With room to align. Nobody else is in this address space, so the place stays free.
             let len = (plan.span as usize).checked_add(align - PAGE_SIZE).ok_or(Errno::ENOMEM)?;
-            let found = mm.map(MapRequest {
-                addr: 0,
-                len,
-                prot: Prot::empty(),
-                flags: MmapFlags::PRIVATE | MmapFlags::ANONYMOUS | MmapFlags::NORESERVE,
-                kind: MapKind::Anonymous,
-            })?;
-            mm.unmap(found.0, len)?;
+            let found = mm.find_place(len)?;
             // Downwards from the end, as mappings grow.
-            (found.0 + len - plan.span as usize) & !(align - 1)
+            (found + len - plan.span as usize) & !(align - 1)
         }
     };
     Ok(place.wrapping_sub(plan.start as usize))

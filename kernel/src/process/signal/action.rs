@@ -95,16 +95,11 @@ pub struct Handlers {
 impl Handlers {
     /// All default.
     pub fn new() -> Handlers {
-        Handlers::with_table([Action::DEFAULT; 64])
+        Handlers::with_table([Action::DEFAULT; 64], 0, u64::MAX)
     }
 
-    fn with_table(table: [Action; 64]) -> Handlers {
-        let mut ignored = 0;
-        let mut default = 0;
-        for (i, action) in table.iter().enumerate() {
-            ignored |= u64::from(action.handler == SIG_IGN) << i;
-            default |= u64::from(action.handler == SIG_DFL) << i;
-        }
+    /// `ignored` and `default` are the signals with these handlers.
+    fn with_table(table: [Action; 64], ignored: u64, default: u64) -> Handlers {
         Handlers {
             table: IrqSpinLock::new(&class::SIGNAL_HANDLERS, table),
             ignored: AtomicU64::new(ignored),
@@ -114,20 +109,24 @@ impl Handlers {
 
     /// A copy, for fork.
     pub fn duplicate(&self) -> Handlers {
-        let table = *self.table.lock();
-        Handlers::with_table(table)
+        // The words belong to the table, and are only written under its lock.
+        let table = self.table.lock();
+        let (ignored, default) = (&self.ignored, &self.default);
+        let [ignored, default] = [ignored, default].map(|word| word.load(Ordering::Relaxed));
+        Handlers::with_table(*table, ignored, default)
     }
 
     /// What exec and `CLONE_CLEAR_SIGHAND` make of the table: ignored stays ignored, all else
     /// becomes the default.
     pub fn cleared(&self) -> Handlers {
         let mut table = [Action::DEFAULT; 64];
-        for (new, old) in table.iter_mut().zip(self.table.lock().iter()) {
-            if old.handler == SIG_IGN {
-                new.handler = SIG_IGN;
-            }
+        let ignored = self.ignored.load(Ordering::Relaxed);
+        let mut left = ignored;
+        while left != 0 {
+            table[left.trailing_zeros() as usize].handler = SIG_IGN;
+            left &= left - 1;
         }
-        Handlers::with_table(table)
+        Handlers::with_table(table, ignored, !ignored)
     }
 
     /// The action for `signal`.
