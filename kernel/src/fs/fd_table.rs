@@ -221,8 +221,9 @@ impl Drop for FdTable {
     fn drop(&mut self) {
         // The last task that used the table is gone: what each close does besides dropping.
         let mut from = 0;
-        while let Some(fd) = self.map.next_open(from) {
-            self.close_number(fd);
+        while let Some((fd, file)) = self.map.take_next(from) {
+            // Nobody is there to be told of the error.
+            let _ = self.finish_close(&file);
             from = fd + 1;
         }
     }

@@ -490,6 +490,30 @@ impl<T: Send + Sync + 'static, R: Rcu> FdMap<T, R> {
         (from as usize..slots.len()).find(open).map(|fd| fd as u32)
     }
 
+    /// Takes out the file behind the first number from `from` on that has one, of a table that nobody uses any more; the number too.
+    pub fn take_next(&mut self, from: u32) -> Option<(u32, Arc<T>)> {
+        // SAFETY: never null, and the table is the caller's alone.
+        let slots = &unsafe { &**self.array.get_mut() }.slots;
+        let used = &self.writer.get_mut().used;
+        let mut word = from as usize / 64;
+        let mut left = used.get(word)? & (u64::MAX << (from % 64));
+        loop {
+            while left == 0 {
+                word += 1;
+                left = *used.get(word)?;
+            }
+            let fd = word * 64 + left.trailing_zeros() as usize;
+            left &= left - 1;
+            let old = slots[fd].swap(ptr::null_mut(), Ordering::Relaxed);
+            if !old.is_null() {
+                // SAFETY: `publish` gave the slot one strong and one weak count under this pointer, and the slot has let go of it.
+                let (file, weak) = unsafe { (Arc::from_raw(old), Weak::from_raw(old)) };
+                drop(weak);
+                return Some((fd as u32, file));
+            }
+        }
+    }
+
     /// The first number from `from` that is open and marked close-on-exec.
     pub fn next_cloexec(&self, from: u32) -> Option<u32> {
         let mut locked = self.locked();
@@ -628,6 +652,27 @@ mod tests {
         let fd = map.reserve(from, 1024)?;
         map.fill(fd, Arc::new(value), false);
         Ok(fd)
+    }
+
+    #[test]
+    fn a_table_that_ends_gives_its_files_in_order() {
+        let mut map = Map::new().expect("memory");
+        for n in 0..200 {
+            assert_eq!(open(&map, 0, n), Ok(n));
+        }
+        for n in (0..200).filter(|n| n % 3 != 0) {
+            drop(map.remove(n).expect("open"));
+        }
+        // A number without a file, as of an open that is under way.
+        assert_eq!(map.reserve(0, 1024), Ok(1));
+        let mut from = 0;
+        for n in (0..200).step_by(3) {
+            let (fd, file) = map.take_next(from).expect("open");
+            assert_eq!((fd, *file, Arc::strong_count(&file)), (n, n, 1));
+            from = fd + 1;
+        }
+        assert!(map.take_next(from).is_none());
+        assert!(map.take_next(0).is_none());
     }
 
     #[test]
