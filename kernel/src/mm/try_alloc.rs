@@ -3,13 +3,19 @@
 use super::heap;
 use abi::{Errno, Result};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::alloc::Layout;
+use core::{alloc::Layout, ptr::NonNull};
 
 /// An empty vector with room for `capacity` elements; `ENOMEM`.
 pub fn vec_with_capacity<T>(capacity: usize) -> Result<Vec<T>> {
-    let mut vec = Vec::new();
-    vec.try_reserve_exact(capacity).map_err(|_| Errno::ENOMEM)?;
-    Ok(vec)
+    let layout = Layout::array::<T>(capacity).map_err(|_| Errno::ENOMEM)?;
+    if layout.size() == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the layout is not empty.
+    let place = unsafe { alloc::alloc::alloc(layout) };
+    let place = NonNull::new(place.cast::<T>()).ok_or(Errno::ENOMEM)?;
+    // SAFETY: it was just allocated by the allocator that vectors have, with the layout of an array of so many, none of which is there yet.
+    Ok(unsafe { Vec::from_raw_parts(place.as_ptr(), 0, capacity) })
 }
 
 /// A vector of `len` zero bytes; `ENOMEM`.

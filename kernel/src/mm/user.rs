@@ -10,6 +10,7 @@ use crate::{
 };
 use abi::{Errno, Result};
 use alloc::vec::Vec;
+use core::mem::MaybeUninit;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Fills `dst` from user memory.
@@ -79,25 +80,26 @@ const SHORT_STRING: usize = 256;
 
 /// Reads a NUL-terminated string of at most `max` bytes without its NUL; `too_long` when none was found by then.
 pub fn read_cstr(src: UserAddr, max: usize, too_long: Errno) -> Result<Vec<u8>> {
-    let mut short = [0u8; SHORT_STRING];
+    let mut short = [MaybeUninit::uninit(); SHORT_STRING];
     let first = &mut short[..max.min(SHORT_STRING)];
     let len = uaccess::raw_strncpy_from_user(first, src.0).ok_or(Errno::EFAULT)?;
     let found = len < first.len();
     let mut string = try_alloc::vec_with_capacity(if found { len } else { max })?;
-    string.extend_from_slice(&first[..len]);
+    // SAFETY: so many bytes were copied there.
+    string.extend_from_slice(unsafe { first[..len].assume_init_ref() });
     if found {
         return Ok(string);
     }
     if len == max {
         return Err(too_long);
     }
-    string.resize(max, 0);
-    let more =
-        uaccess::raw_strncpy_from_user(&mut string[len..], src.0 + len).ok_or(Errno::EFAULT)?;
+    let rest = &mut string.spare_capacity_mut()[..max - len];
+    let more = uaccess::raw_strncpy_from_user(rest, src.0 + len).ok_or(Errno::EFAULT)?;
     if len + more == max {
         return Err(too_long);
     }
-    string.truncate(len + more);
+    // SAFETY: so many bytes were copied behind the first.
+    unsafe { string.set_len(len + more) };
     Ok(string)
 }
 

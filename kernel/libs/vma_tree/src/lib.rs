@@ -76,6 +76,14 @@ impl<T> RangeMap<T> {
 
     /// Makes the next `count` insertions unable to fail.
     pub fn try_reserve(&mut self, count: usize) -> Result<(), OutOfMemory> {
+        let room = self.leaves.capacity() - self.leaves.len();
+        if self.spare.len() >= count
+            && room >= count
+            && self.blocks.capacity() > self.blocks.len()
+            && count <= BLOCK_SIZE
+        {
+            return Ok(());
+        }
         self.leaves.try_reserve(count).map_err(|_| OutOfMemory)?;
         let blocks = (self.leaves.len() + count).div_ceil(BLOCK_SIZE);
         let more = blocks.saturating_sub(self.blocks.len());

@@ -9,6 +9,7 @@
 
 use core::{
     arch::{asm, naked_asm},
+    mem::MaybeUninit,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -213,12 +214,12 @@ pub(super) fn raw_load_extended(area: usize, len: usize, components: u64) -> boo
 
 /// Copies a string of at most `dst.len()` bytes. `Some(n)`: n bytes before the NUL, which was
 /// found (n < len) or not (n == len). `None`: a fault.
-pub fn raw_strncpy_from_user(dst: &mut [u8], src: usize) -> Option<usize> {
+pub fn raw_strncpy_from_user(dst: &mut [MaybeUninit<u8>], src: usize) -> Option<usize> {
     // A string may end before the end of the user half that its limit would reach past.
     let limit = dst.len().min(USER_END.checked_sub(src)?);
     // SAFETY: `dst` has at least `limit` bytes, the source is in the user half.
     let left = with_user_access(|| unsafe {
-        copy_string_bytes(dst.as_mut_ptr(), src as *const u8, limit)
+        copy_string_bytes(dst.as_mut_ptr().cast(), src as *const u8, limit)
     });
     match left {
         usize::MAX => None,
