@@ -3,6 +3,10 @@
 //! The simple ones take no lock of the address space: see `address_space::speculate`. Any other fault holds that lock for reading, and fills an empty entry with one
 //! compare-exchange; a page that is there but may not be written is dealt with under the lock of its page-table page. The file's `PageSource` may sleep.
 
+mod place;
+
+pub(super) use place::{fill, map_frame};
+
 use super::{
     AddressSpace, Frame, PAGE_SIZE, PageIndex, PhysAddr,
     address_space::{
@@ -10,7 +14,7 @@ use super::{
         tables::{self, Leaf},
         vma::{ACCESS, Backing, Object, Vma, VmaFlags, protection},
     },
-    mlock::{self, Change},
+    mlock::Change,
     stats,
     types::USER_END,
 };
@@ -24,6 +28,7 @@ use crate::{
     sync::Once,
 };
 use abi::{Errno, Result};
+use place::{count_lock, map_in};
 use vma_tree::Entry as MapEntry;
 
 bitflags::bitflags! {
@@ -505,50 +510,4 @@ fn is_writable_at_once(vma: &Vma, object: &Object) -> bool {
     !vma.is_private()
         && vma.flags.contains(VmaFlags::WRITE | VmaFlags::SOFT_DIRTY)
         && !object.source.wants_write_notice()
-}
-
-/// Fills an empty entry; whether it was empty.
-pub(super) fn fill(leaf: Leaf<'_>, addr: usize, new: Entry) -> bool {
-    leaf.table().compare_exchange(paging::index(addr, 0), Entry::NONE, new).is_ok()
-}
-
-/// Counts an entry that a locked mapping gets or loses. Its reference is the caller's.
-fn count_lock(vma: &Vma, entry: Entry, change: Change) {
-    if vma.flags.contains(VmaFlags::LOCKED) && tables::is_counted(entry) {
-        mlock::count(entry.addr(), change);
-    }
-}
-
-/// As [`map_frame`], in a mapping that may be locked.
-#[inline]
-fn map_in(vma: &Vma, leaf: Leaf<'_>, addr: usize, frame: Frame, flags: PteFlags) -> bool {
-    if vma.flags.contains(VmaFlags::LOCKED) {
-        map_locked(leaf, addr, frame, flags)
-    } else {
-        map_frame(leaf, addr, frame, flags)
-    }
-}
-
-/// The same in one that is locked.
-#[cold]
-fn map_locked(leaf: Leaf<'_>, addr: usize, frame: Frame, flags: PteFlags) -> bool {
-    // It may be gone as soon as it is mapped, so it is counted before.
-    let kept = frame.clone();
-    mlock::count(kept.addr(), Change::Lock);
-    let done = map_frame(leaf, addr, frame, flags);
-    if !done {
-        mlock::count(kept.addr(), Change::Unlock);
-    }
-    done
-}
-
-/// Maps `frame` where nothing is yet; whether that was so. Otherwise the frame is released.
-#[inline]
-pub(super) fn map_frame(leaf: Leaf<'_>, addr: usize, frame: Frame, flags: PteFlags) -> bool {
-    let done = fill(leaf, addr, Entry::new(frame.addr(), flags));
-    if done {
-        // The entry has the reference now.
-        frame.into_counted();
-    }
-    done
 }
