@@ -4,7 +4,7 @@
 
 use super::{
     PAGE_SIZE, PhysAddr, UserAddr, node,
-    page::{PageKind, page},
+    page::{Page, PageKind, known_page, page},
     reclaim,
 };
 use crate::arch::{copy, uaccess};
@@ -46,6 +46,14 @@ impl Frame {
         Frame(number)
     }
 
+    /// What is known of it.
+    #[inline]
+    pub(super) fn page(&self) -> &'static Page {
+        // SAFETY: new frames' entries were looked up (`adopt_new`, `from_reserved`, huge pages); what comes from page-table entries and words was a frame
+        // before (`from_counted`, `from_word`).
+        unsafe { known_page(self.0.get()) }
+    }
+
     /// Takes over the reference that a page-table entry held.
     ///
     /// # Safety
@@ -67,18 +75,18 @@ impl Frame {
 
     /// Whether it is memory that is never freed (see [`Frame::from_reserved`]), which is not part of the total.
     pub fn is_reserved(&self) -> bool {
-        page(self.0.get()).kind() == PageKind::Reserved
+        self.page().kind() == PageKind::Reserved
     }
 
     /// Marks a page of a file as set aside: it counts as a hole until somebody writes or maps it.
     pub fn set_aside(&self) {
-        page(self.0.get()).set_kind(PageKind::SetAside);
+        self.page().set_kind(PageKind::SetAside);
     }
 
     /// Whether it is set aside.
     #[inline]
     pub fn is_set_aside(&self) -> bool {
-        page(self.0.get()).kind() == PageKind::SetAside
+        self.page().kind() == PageKind::SetAside
     }
 
     /// Another reference, unless it is set aside.
@@ -95,7 +103,7 @@ impl Frame {
     #[inline]
     pub fn put_to_use(&self) {
         if self.is_set_aside() {
-            page(self.0.get()).set_kind(PageKind::Counted);
+            self.page().set_kind(PageKind::Counted);
         }
     }
 
@@ -108,7 +116,7 @@ impl Frame {
     /// How many references there are.
     #[inline]
     pub fn ref_count(&self) -> usize {
-        page(self.0.get()).references().load(Ordering::Acquire) as usize
+        self.page().references().load(Ordering::Acquire) as usize
     }
 
     /// Where the kernel sees its bytes.
@@ -199,7 +207,7 @@ unsafe impl rcu_collections::Word for Frame {
 impl Clone for Frame {
     #[inline]
     fn clone(&self) -> Frame {
-        page(self.0.get()).references().fetch_add(1, Ordering::Relaxed);
+        self.page().references().fetch_add(1, Ordering::Relaxed);
         Frame(self.0)
     }
 }
@@ -207,7 +215,7 @@ impl Clone for Frame {
 impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
-        let page = page(self.0.get());
+        let page = self.page();
         let references = page.references();
         // With one reference left, ours, nobody else can count up: no atomic operation is needed.
         if references.load(Ordering::Acquire) == 1 {

@@ -68,6 +68,17 @@ pub fn page(frame: u32) -> &'static Page {
     unsafe { &*pages.add(frame as usize) }
 }
 
+/// The same of a frame that was looked up before: without looking whether there is such a frame.
+///
+/// # Safety
+/// [`page`] or [`pages`] has given the entry of this frame before.
+#[inline]
+pub(super) unsafe fn known_page(frame: u32) -> &'static Page {
+    debug_assert!((frame as usize) < count());
+    // SAFETY: as in `page`, which found the number to be below `count` (caller).
+    unsafe { &*PAGES.load(Ordering::Relaxed).add(frame as usize) }
+}
+
 /// The entries of `count` frames. Panics as [`page`] does.
 pub fn pages(first: u32, count: usize) -> &'static [Page] {
     let (pages, known) = (PAGES.load(Ordering::Relaxed), PAGE_COUNT.load(Ordering::Relaxed));
