@@ -59,6 +59,7 @@ fn start_rest() {
     arch::pcid::init();
     arch::smp::start_others(params::get().max_cpus.unwrap_or(usize::MAX));
     pr_info!("smp: {} CPUs", arch::cpu::online_count());
+    mm::count_by_node();
     for cpu in 0..arch::cpu::online_count() {
         sync::rcu::start_thread(cpu).expect("no memory for the first threads");
     }

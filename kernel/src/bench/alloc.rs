@@ -4,7 +4,7 @@ use super::harness::{Companion, Measurement, Work, cpu_counts, repeat};
 use crate::{
     arch::cpu,
     fs::{File, Inode},
-    mm::Frame,
+    mm::{Frame, PageKind},
     process::Task,
     sync::{SpinLock, class},
 };
@@ -107,7 +107,7 @@ fn many<T: 'static>() -> Work {
 }
 
 fn page() -> Work {
-    repeat(|| drop(black_box(Frame::alloc_uninit())))
+    repeat(|| drop(black_box(Frame::alloc_uninit(PageKind::Other))))
 }
 
 fn pages() -> Work {
@@ -115,7 +115,8 @@ fn pages() -> Work {
     Box::new(move |count| {
         for _ in 0..count as usize / MANY {
             while !frames.is_full() {
-                frames.push(Frame::alloc_uninit().expect("no memory for a benchmark"));
+                frames
+                    .push(Frame::alloc_uninit(PageKind::Other).expect("no memory for a benchmark"));
             }
             frames.clear();
         }

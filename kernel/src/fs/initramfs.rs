@@ -8,7 +8,7 @@ use super::{
     tmpfs::{self, Node},
 };
 use crate::{
-    mm::{Frame, PAGE_SIZE, PhysAddr},
+    mm::{Frame, PAGE_SIZE, PageKind, PhysAddr},
     process::{Credentials, Gid, Uid},
     time::Timespec,
 };
@@ -174,7 +174,7 @@ impl Unpacker<'_> {
                 self.outcome.pages_in_place += 1;
                 Frame::from_reserved(PhysAddr(start + index * PAGE_SIZE))
             } else {
-                let frame = Frame::alloc_zeroed()?;
+                let frame = Frame::alloc_zeroed(PageKind::Shmem)?;
                 frame.write(0, page);
                 frame
             };

@@ -9,7 +9,7 @@ use super::{
     pipe::{self, Buffer, Pipe, State},
 };
 use crate::{
-    mm::{Frame, PAGE_SIZE, PageIndex, PageSource},
+    mm::{Frame, PAGE_SIZE, PageIndex, PageKind, PageSource},
     sync::{MutexGuard, PollEvents},
 };
 use abi::{Errno, Result};
@@ -268,7 +268,7 @@ fn pages_to_pipe(
 /// A source without pages (a terminal, a device): its bytes are read into fresh pages.
 fn stream_to_pipe(input: &File, to: &PipeSide<'_>, count: usize) -> Result<usize> {
     to.wait(PollEvents::OUT, || to.with_room().map(drop))?;
-    let frame = Frame::alloc_uninit()?;
+    let frame = Frame::alloc_uninit(PageKind::Other)?;
     let mut bytes = [0; 512];
     let want = count.min(bytes.len());
     let n = input.read(&mut IoSink::kernel(&mut bytes[..want]))?;

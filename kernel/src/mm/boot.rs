@@ -45,6 +45,7 @@ pub unsafe fn init_early(
     for (range, _) in regions.clone() {
         each_node(range, node::note_present);
     }
+    let kept = regions.clone().filter(|(_, what)| *what == RegionUse::Keep);
     let free = regions
         .filter(|(_, what)| *what == RegionUse::Free)
         .map(|(range, _)| range.start.max(LOW_MEMORY_END)..range.end)
@@ -59,6 +60,9 @@ pub unsafe fn init_early(
     unsafe {
         array.as_mut_ptr::<u8>().write_bytes(0, size);
         page::install(array.as_mut_ptr(), memory_end / PAGE_SIZE);
+    }
+    for (range, _) in kept {
+        each_node(range, |frames, node| frames.for_each(|frame| page::page(frame).set_node(node)));
     }
     let add = |range: Range<usize>| {
         let start = if range.start == home { range.start + size } else { range.start };

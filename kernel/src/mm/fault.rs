@@ -8,12 +8,13 @@ mod place;
 pub(super) use place::{fill, map_frame};
 
 use super::{
-    AddressSpace, Frame, PAGE_SIZE, PageIndex, PhysAddr,
+    AddressSpace, Frame, PAGE_SIZE, PageIndex, PageKind, PhysAddr,
     address_space::{
         speculate,
         tables::{self, Leaf},
         vma::{ACCESS, Backing, Object, Vma, VmaFlags, protection},
     },
+    mapped,
     mlock::Change,
     stats,
     types::USER_END,
@@ -28,7 +29,7 @@ use crate::{
     sync::Once,
 };
 use abi::{Errno, Result};
-use place::{count_lock, map_in};
+use place::{Around, count_lock, map_in};
 use vma_tree::Entry as MapEntry;
 
 bitflags::bitflags! {
@@ -151,7 +152,7 @@ pub fn handle(addr: usize, code: FaultCode, _frame: &TrapFrame) -> FaultOutcome 
 static ZERO: Once<Option<Frame>> = Once::new();
 
 fn zeros() -> Option<&'static Frame> {
-    ZERO.call_once(|| Frame::alloc_zeroed().ok()).as_ref()
+    ZERO.call_once(|| Frame::alloc_zeroed(PageKind::Other).ok()).as_ref()
 }
 
 /// Where it is.
@@ -272,7 +273,7 @@ impl AddressSpace {
             fill(leaf, addr, Entry::new(zero_page(), flags));
             return Ok(());
         }
-        let frame = Frame::alloc_zeroed().map_err(no_memory)?;
+        let frame = Frame::alloc_zeroed(PageKind::Anonymous).map_err(no_memory)?;
         if map_in(vma, leaf, addr, frame, private_page(vma.flags)) {
             self.count_resident(1, 0);
         }
@@ -292,7 +293,7 @@ impl AddressSpace {
         let write = access == Access::Write;
         if write && vma.is_private() {
             let source = object.source.page(index, false).map_err(source_failure)?;
-            let copy = Frame::alloc_uninit().map_err(no_memory)?;
+            let copy = Frame::alloc_uninit(PageKind::Anonymous).map_err(no_memory)?;
             copy.copy_page_from(&source);
             if map_in(vma, leaf, addr, copy, private_page(vma.flags)) {
                 self.count_resident(1, 0);
@@ -306,7 +307,11 @@ impl AddressSpace {
         }
         let frame = object.source.page(index, write).map_err(source_failure)?;
         let flags = shared_page(vma, object, write);
+        let place = frame.addr();
         if map_in(vma, leaf, addr, frame, flags) {
+            if mapped::by_node() {
+                mapped::count_on_node(place);
+            }
             self.count_resident(0, 1);
         }
         Ok(())
@@ -329,17 +334,14 @@ impl AddressSpace {
         let first = entry.value.page_index(entry.start, start);
         let last = PageIndex(first.0 + ((end - start) / PAGE_SIZE) as u64);
         let flags = shared_page(&entry.value, object, false);
-        let mut mapped = 0;
-        cached.for_each(first..last, |index, frame| {
-            let at = start + (index.0 - first.0) as usize * PAGE_SIZE;
-            if leaf.table().load(paging::index(at, 0)).is_none()
-                && let Some(frame) = frame.clone_used()
-                && map_in(&entry.value, leaf, at, frame, flags)
-            {
-                mapped += 1;
-            }
-        });
-        self.count_resident(0, mapped);
+        let mut around = Around::new(&entry.value, leaf, (start, first), flags);
+        // Asked once, not for each page.
+        if mapped::by_node() {
+            cached.for_each(first..last, |index, frame| around.map::<true>(index, frame));
+        } else {
+            cached.for_each(first..last, |index, frame| around.map::<false>(index, frame));
+        }
+        self.count_resident(0, around.mapped);
         !leaf.table().load(paging::index(addr, 0)).is_none()
     }
 
@@ -368,6 +370,9 @@ impl AddressSpace {
                     count_lock(vma, old, Change::Unlock);
                     // SAFETY: taken out under the table's lock, and flushed.
                     drop(unsafe { tables::take_frame(old) });
+                    if mapped::by_node() {
+                        mapped::uncount_on_node(old.addr());
+                    }
                     self.count_resident(0, -1);
                 }
                 Ok(())
@@ -460,8 +465,8 @@ pub(super) fn allows(flags: VmaFlags, access: Access) -> bool {
 
 /// A page of one's own with what `source` has, or zeros. `ENOMEM`.
 fn copy(source: Option<&Frame>) -> Result<Frame> {
-    let Some(source) = source else { return Frame::alloc_zeroed() };
-    let copy = Frame::alloc_uninit()?;
+    let Some(source) = source else { return Frame::alloc_zeroed(PageKind::Anonymous) };
+    let copy = Frame::alloc_uninit(PageKind::Anonymous)?;
     copy.copy_page_from(source);
     Ok(copy)
 }
@@ -469,7 +474,7 @@ fn copy(source: Option<&Frame>) -> Result<Frame> {
 /// The same of what `entry` maps, whose table's lock is held. `ENOMEM`.
 pub(super) fn copy_of(entry: Entry) -> Result<Frame> {
     if !tables::is_counted(entry) {
-        return Frame::alloc_zeroed();
+        return Frame::alloc_zeroed(PageKind::Anonymous);
     }
     // SAFETY: the entry's reference, which the table's lock keeps where it is: it is not given up here.
     let source = core::mem::ManuallyDrop::new(unsafe { Frame::from_counted(entry.addr()) });

@@ -19,21 +19,24 @@ use core::{
 pub struct Frame(NonZeroU32);
 
 impl Frame {
-    /// A zeroed frame for user data or page cache. Fails with `ENOMEM` when free memory is below the reserve that
+    /// A zeroed frame for `kind`, one of those that are counted by references. Fails with `ENOMEM` when free memory is below the reserve that
     /// kernel allocations may use, after reclaim was tried.
-    #[inline]
-    pub fn alloc_zeroed() -> Result<Frame> {
-        Frame::adopt_new(reclaim::obtain(node::alloc_zeroed_page)?)
+    #[inline(always)]
+    pub fn alloc_zeroed(kind: PageKind) -> Result<Frame> {
+        Frame::adopt_new(reclaim::obtain(node::alloc_zeroed_page)?, kind)
     }
 
     /// The same with unspecified content; the caller overwrites all of it.
-    #[inline]
-    pub fn alloc_uninit() -> Result<Frame> {
-        Frame::adopt_new(reclaim::obtain(node::alloc_page)?)
+    #[inline(always)]
+    pub fn alloc_uninit(kind: PageKind) -> Result<Frame> {
+        Frame::adopt_new(reclaim::obtain(node::alloc_page)?, kind)
     }
 
-    fn adopt_new(number: u32) -> Result<Frame> {
-        page(number).start_use(PageKind::Counted);
+    #[inline(always)]
+    fn adopt_new(number: u32, kind: PageKind) -> Result<Frame> {
+        let page = page(number);
+        page.use_as(kind);
+        page.start_counts();
         // Frame 0 is never handed out: the first MiB is not the allocator's.
         NonZeroU32::new(number).map(Frame).ok_or(Errno::ENOMEM)
     }
@@ -41,8 +44,12 @@ impl Frame {
     /// A handle on memory that is never freed: pages of the initramfs, used in place.
     pub fn from_reserved(addr: PhysAddr) -> Frame {
         let number = NonZeroU32::new(addr.frame_number()).unwrap_or(NonZeroU32::MIN);
-        debug_assert!(page(number.get()).kind() == PageKind::Reserved);
-        page(number.get()).references().fetch_add(1, Ordering::Relaxed);
+        let page = page(number.get());
+        debug_assert!(page.is(PageKind::Reserved));
+        // The first takes one more, which is never given up: so the last reference is never dropped, and `drop` need not ask.
+        if page.references().fetch_add(1, Ordering::Relaxed) == 0 {
+            page.references().fetch_add(1, Ordering::Relaxed);
+        }
         Frame(number)
     }
 
@@ -75,25 +82,25 @@ impl Frame {
 
     /// Whether it is memory that is never freed (see [`Frame::from_reserved`]), which is not part of the total.
     pub fn is_reserved(&self) -> bool {
-        self.page().kind() == PageKind::Reserved
+        self.page().is(PageKind::Reserved)
     }
 
     /// Marks a page of a file as set aside: it counts as a hole until somebody writes or maps it.
     pub fn set_aside(&self) {
-        self.page().set_kind(PageKind::SetAside);
+        self.page().change_use(PageKind::Shmem, PageKind::SetAside);
     }
 
     /// Whether it is set aside.
     #[inline]
     pub fn is_set_aside(&self) -> bool {
-        self.page().kind() == PageKind::SetAside
+        self.page().is(PageKind::SetAside)
     }
 
     /// Another reference, unless it is set aside.
     #[inline]
     pub(super) fn clone_used(&self) -> Option<Frame> {
         let page = page(self.0.get());
-        (page.kind() != PageKind::SetAside).then(|| {
+        (!page.is(PageKind::SetAside)).then(|| {
             page.references().fetch_add(1, Ordering::Relaxed);
             Frame(self.0)
         })
@@ -103,7 +110,7 @@ impl Frame {
     #[inline]
     pub fn put_to_use(&self) {
         if self.is_set_aside() {
-            self.page().set_kind(PageKind::Counted);
+            self.page().change_use(PageKind::SetAside, PageKind::Shmem);
         }
     }
 
@@ -225,10 +232,15 @@ impl Drop for Frame {
         } else {
             fence(Ordering::Acquire);
         }
-        if page.kind() != PageKind::Reserved {
-            node::free_known_page(self.0.get(), page);
-        }
+        give_back(self.0.get(), page);
     }
+}
+
+/// The last reference is gone. A call, so that what most references' ends are is inlined everywhere: one count less.
+#[inline(never)]
+fn give_back(frame: u32, page: &Page) {
+    debug_assert!(page.is_unlocked(), "a locked entry was not counted");
+    node::free_known_page(frame, page);
 }
 
 impl core::fmt::Debug for Frame {

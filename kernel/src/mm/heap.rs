@@ -19,7 +19,7 @@ pub use caches::usage;
 pub use ready::ready_for;
 pub use returned::collect_returned;
 
-use super::{PAGE_SIZE, reclaim};
+use super::{PAGE_SIZE, page::page, reclaim, stats::Counter};
 use crate::{
     arch::{cpu, irq},
     sync::{IrqSpinLock, PreemptGuard, class},
@@ -30,9 +30,9 @@ use core::{
     alloc::{GlobalAlloc, Layout},
     cell::{Cell, UnsafeCell},
     ptr::{self, NonNull},
-    sync::atomic::{AtomicUsize, Ordering, compiler_fence},
+    sync::atomic::{Ordering, compiler_fence},
 };
-use large::{alloc_large, alloc_pages, free_large, free_pages, large};
+use large::{alloc_large, alloc_pages, frame_of, free_large, free_pages, large};
 use slab::{Chain, MAGAZINE_SIZE, Magazine, PageBacking, RemoteList, Slabs, guard};
 
 /// Whether objects are poisoned and have red zones: in builds with debug assertions.
@@ -75,8 +75,6 @@ pub fn prepare_cpu(cpu: usize) {
 struct CpuHeap {
     slabs: IrqSpinLock<Slabs<CLASS_COUNT>>,
     remote: [RemoteList; CLASS_COUNT],
-    /// Pages in `slabs`, to look at without the lock.
-    pages: AtomicUsize,
 }
 
 static HEAPS: [CpuHeap; cpu::MAX_CPUS] = {
@@ -94,7 +92,6 @@ const fn cpu_heap(cpu: u16) -> CpuHeap {
     CpuHeap {
         slabs: IrqSpinLock::new(&class::SLAB, Slabs::new(cpu, &CLASSES)),
         remote: [const { RemoteList::new() }; CLASS_COUNT],
-        pages: AtomicUsize::new(0),
     }
 }
 
@@ -108,11 +105,18 @@ impl PageBacking for Blocks {
             // SAFETY: the block is this large and nobody's yet.
             unsafe { block.as_ptr().write_bytes(guard::FRESH, PAGE_SIZE << order) };
         }
+        count_slab(block, 1 << order);
         Some(block)
     }
     unsafe fn free_block(&mut self, block: NonNull<u8>, order: u8) {
+        count_slab(block, -(1 << order));
         free_pages(block.as_ptr(), 1 << order);
     }
+}
+
+/// Counts pages of slabs, on their node.
+fn count_slab(block: NonNull<u8>, pages: isize) {
+    Counter::Slab.add(page(frame_of(block.as_ptr())), pages);
 }
 
 /// Runs `f` on this CPU's magazine; `None` in an interrupt that came while it is in use.
@@ -156,13 +160,11 @@ fn refill(class: ClassId) -> Option<*mut u8> {
         });
         magazine.pop()
     });
-    let object = filled.unwrap_or_else(|| {
+    filled.unwrap_or_else(|| {
         let mut only = None;
         slabs.alloc(class, 1, &mut Blocks, |object| only = Some(object));
         only
-    });
-    heap.pages.store(slabs.pages(), Ordering::Relaxed);
-    object
+    })
 }
 
 /// Puts objects that other CPUs freed into the slabs they came from.
@@ -171,7 +173,6 @@ fn collect_remote(heap: &CpuHeap, slabs: &mut Slabs<CLASS_COUNT>, class: ClassId
     if !remote.is_empty() {
         // SAFETY: what is on a CPU's remote list came from its slabs, with this class, and was freed.
         remote.take_all(|object| unsafe { slabs.free(object, class, &mut Blocks) });
-        heap.pages.store(slabs.pages(), Ordering::Relaxed);
     }
 }
 
@@ -227,7 +228,6 @@ fn give_back(class: ClassId, f: impl FnOnce(&mut Returning<'_>)) {
     let mut back = Returning { class, cpu, slabs: &mut slabs, chain: Chain::new(), owner: cpu };
     f(&mut back);
     back.send();
-    heap.pages.store(slabs.pages(), Ordering::Relaxed);
 }
 
 impl Returning<'_> {
@@ -268,15 +268,9 @@ pub(super) fn shrink() -> usize {
                 collect_remote(heap, &mut slabs, class);
             }
             slabs.shrink(&mut Blocks);
-            heap.pages.store(slabs.pages(), Ordering::Relaxed);
             before - slabs.pages()
         })
         .sum()
-}
-
-/// Pages in slabs.
-pub fn slab_pages() -> usize {
-    HEAPS.iter().map(|heap| heap.pages.load(Ordering::Relaxed)).sum()
 }
 
 #[inline(always)]

@@ -11,8 +11,9 @@ use super::{
     khugepaged, node,
     page::{self, Page, PageKind},
     reclaim,
+    stats::Counter,
 };
-use crate::arch::{copy, paging};
+use crate::arch::{copy, cpu, paging};
 use abi::{Errno, Result};
 use alloc::string::String;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
@@ -247,10 +248,13 @@ impl HugeFrame {
     }
 
     fn adopt_new(first: u32) -> HugeFrame {
-        for page in page::pages(first, HUGE_PAGES) {
-            page.start_use(PageKind::Counted);
-        }
-        HugeFrame(first)
+        let pages = page::pages(first, HUGE_PAGES);
+        let counter = pages[0].counter_for(PageKind::Anonymous);
+        cpu::count(counter, HUGE_PAGES as isize);
+        pages.iter().for_each(|page| page.start_in_block(counter));
+        let block = HugeFrame(first);
+        start_mappings(block.addr());
+        block
     }
 
     /// Gives page `index` of it the content of `source`, or zeros. Nobody else uses it yet.
@@ -302,6 +306,27 @@ pub(super) fn has_one_owner(addr: PhysAddr) -> bool {
     chunks.iter().map(sum).sum::<usize>() == HUGE_PAGES
 }
 
+/// No entry maps the block at `addr` as a whole. What its first frame has in the place of that count may be from when it was free.
+pub(super) fn start_mappings(addr: PhysAddr) {
+    page::page(addr.frame_number()).mappings().store(0, Ordering::Relaxed);
+}
+
+/// Counts an entry that maps the block at `addr` as a whole, and that its page counts as a huge one (`AnonHugePages`).
+pub(super) fn count_mapping(addr: PhysAddr) {
+    let first = page::page(addr.frame_number());
+    if first.mappings().fetch_add(1, Ordering::Relaxed) == 0 {
+        Counter::AnonymousHuge.add(first, HUGE_PAGES as isize);
+    }
+}
+
+/// One did, and does not any more.
+pub(super) fn uncount_mapping(addr: PhysAddr) {
+    let first = page::page(addr.frame_number());
+    if first.mappings().fetch_sub(1, Ordering::Relaxed) == 1 {
+        Counter::AnonymousHuge.add(first, -(HUGE_PAGES as isize));
+    }
+}
+
 /// Counts one more reference to each frame of the block at `addr`, of which the caller holds one.
 pub(super) fn count_up(addr: PhysAddr) {
     let (chunks, _) = frames(addr).as_chunks::<16>();
@@ -323,10 +348,13 @@ impl Drop for HugeFrame {
             }
             return;
         }
+        let pages = frames(self.addr());
+        debug_assert!(pages.iter().all(Page::is_unlocked), "a locked entry was not counted");
+        cpu::count(pages[0].counter_for(PageKind::Anonymous), -(HUGE_PAGES as isize));
         // Nobody else can count up what only we hold.
-        for page in frames(self.addr()) {
+        for page in pages {
             page.references().store(0, Ordering::Relaxed);
-            page.set_kind(PageKind::Free);
+            page.set_free();
         }
         node::free_block(self.0, ORDER);
     }
@@ -353,11 +381,16 @@ fn make_zeros() -> Option<u32> {
         Event::ZeroPageFailed.count();
         return None;
     };
+    let change = |from, to| frames(new.addr()).iter().for_each(|page| page.change_use(from, to));
+    change(PageKind::Anonymous, PageKind::Other);
     match ZEROS.compare_exchange(0, new.0, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {
             Event::ZeroPage.count();
             Some(new.into_counted().frame_number())
         }
-        Err(first) => Some(first),
+        Err(first) => {
+            change(PageKind::Other, PageKind::Anonymous);
+            Some(first)
+        }
     }
 }

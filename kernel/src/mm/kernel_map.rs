@@ -6,7 +6,6 @@ use super::{
     PAGE_SIZE, PhysAddr,
     node::{self, Purpose},
     page::{PageKind, page},
-    stats::Counter,
 };
 use crate::{
     arch::paging::{
@@ -242,8 +241,7 @@ fn kernel_entries() -> &'static [(usize, Entry)] {
 /// Allocates a zeroed page-table page for the kernel's half.
 fn alloc_table() -> Result<PhysAddr> {
     let frame = node::alloc_zeroed_page(Purpose::Kernel).ok_or(Errno::ENOMEM)?;
-    page(frame).set_kind(PageKind::Kernel);
-    Counter::PageTables.add(1);
+    page(frame).use_as(PageKind::PageTable);
     Ok(PhysAddr::of_frame(frame))
 }
 

@@ -9,7 +9,6 @@ use super::{
     node,
     page::{PageKind, page},
     reclaim,
-    stats::Counter,
 };
 use crate::{
     arch::{cpu, paging},
@@ -117,7 +116,7 @@ fn map_stack(bottom: usize) -> Result<()> {
     let mapped = (|| {
         for _ in 0..PAGES {
             let frame = reclaim::obtain(node::alloc_page)?;
-            page(frame).set_kind(PageKind::Kernel);
+            page(frame).use_as(PageKind::KernelStack);
             frames.push(frame);
         }
         // SAFETY: the addresses are a stack's that has no memory; the frames are new.
@@ -131,7 +130,6 @@ fn map_stack(bottom: usize) -> Result<()> {
         }
         return Err(errno);
     }
-    Counter::KernelStacks.add(PAGES as isize);
     Ok(())
 }
 
@@ -149,7 +147,6 @@ fn release(bottoms: &[usize]) {
     };
     flush();
     cpu::call_on(cpu::CpuMask(u64::MAX), &flush);
-    Counter::KernelStacks.add(-(frames.len() as isize));
     for frame in frames {
         node::free_page(frame);
     }

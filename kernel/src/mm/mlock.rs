@@ -33,13 +33,13 @@ fn count_page(page: &Page, change: Change) {
     match change {
         Change::Lock => {
             if page.locks().fetch_add(1, Ordering::Relaxed) == 0 {
-                Counter::Locked.add_on(page.node(), 1);
+                Counter::Locked.count_up(page);
                 VmEvent::Locked.count(1);
             }
         }
         Change::Unlock => {
             if page.locks().fetch_sub(1, Ordering::Relaxed) == 1 {
-                Counter::Locked.add_on(page.node(), -1);
+                Counter::Locked.count_down(page);
                 VmEvent::Unlocked.count(1);
             }
         }

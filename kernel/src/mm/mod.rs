@@ -26,6 +26,7 @@ pub mod huge;
 mod kernel_map;
 mod kernel_stack;
 pub mod khugepaged;
+mod mapped;
 mod mlock;
 pub mod node;
 pub mod oom;
@@ -50,10 +51,12 @@ pub use boot::{RegionUse, choose_copy_routines, init_early, map_early};
 pub use frame::Frame;
 pub use kernel_map::{is_mapped, map_device, root as kernel_root};
 pub use kernel_stack::{KernelStack, STACK_SIZE as KERNEL_STACK_SIZE};
+pub use mapped::count_by_node;
 pub use node::total as total_pages;
 pub use overcommit::Commitment;
+pub use page::PageKind;
 pub use reclaim::{Shrinker, files_may_grow, register_shrinker};
-pub use stats::{MemoryStats, VmEvent, count_shmem};
+pub use stats::{MemoryStats, MemoryUse, VmEvent};
 pub use types::{PAGE_SIZE, PageIndex, PhysAddr, USER_END, UserAddr, VirtAddr};
 
 /// A small piece of work that makes later requests cheaper, for a CPU that has nothing else to do; whether there may be more. The scheduler's

@@ -1,9 +1,16 @@
 //! What the kernel knows of each page frame: one [`Page`] a frame, in an array indexed by frame number.
 //!
 //! Fields are atomics, written with plain moves by whoever owns the frame: a free block by its allocator (under the node's lock),
-//! a block that was handed out by its user. Only the reference count is shared.
+//! a block that was handed out by its user. Only the counts are shared.
+//!
+//! What frames are used for is counted by kind and node: by whoever says what a frame is used for ([`Page::use_as`]), and when it comes back. The counters are
+//! each CPU's own ([`cpu::count`]), and their number is what the frame's entry holds, so either costs one instruction beside writing that.
 
-use super::PAGE_SIZE;
+use super::{
+    PAGE_SIZE,
+    stats::{self, Counter},
+};
+use crate::arch::cpu;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 /// What a frame is used for.
@@ -14,24 +21,36 @@ pub enum PageKind {
     Reserved = 0,
     /// Free, in the buddy allocator or on a CPU's list.
     Free = 1,
-    /// User data or page cache, counted through `Frame`.
-    Counted = 2,
-    /// The kernel's: heap, stacks, page tables.
-    Kernel = 3,
-    /// As `Counted`, of a file's space that was set aside and not yet used (`fallocate(2)`).
-    SetAside = 4,
+    /// The heap's. Of a block only the first frame is marked.
+    Heap = 2,
+    /// Page tables.
+    PageTable = 3,
+    /// A kernel stack, in use or in the pool.
+    KernelStack = 4,
+    /// References are counted from here on, through `Frame`: private memory of processes.
+    Anonymous = 5,
+    /// Pages of files in memory, and of shared memory.
+    Shmem = 6,
+    /// As `Shmem`, of a file's space that was set aside and not yet used (`fallocate(2)`).
+    SetAside = 7,
+    /// What is in pipes and sockets, and the few pages that all programs see.
+    Other = 8,
 }
+
+/// The number of kinds.
+pub(super) const KINDS: u8 = PageKind::Other as u8 + 1;
 
 /// What is known of a frame.
 #[repr(C)]
 pub struct Page {
     /// References: `Frame`s and page-table entries. Of a page-table page: half of the groups that were filled.
     references: AtomicU32,
-    /// Links of the list that a free block is on. Of a page-table page: the other half.
+    /// Links of the list that a free block is on. Of a page-table page: the other half. Of the first frame of a huge page: how many entries map that.
     prev: AtomicU32,
     /// Of a counted frame: the mappings that keep it in memory (see `mlock`).
     next: AtomicU32,
-    kind: AtomicU8,
+    /// What it is used for: the number of the counter for that on its node, if it is in use (see [`stats::counter`]).
+    counter: AtomicU8,
     /// One more than the order of the free block that starts here; 0: none does.
     free_order: AtomicU8,
     /// The NUMA node.
@@ -97,26 +116,55 @@ fn no_such_frame(frame: u32) -> ! {
 }
 
 impl Page {
-    /// What the frame is used for.
+    /// Whether it is used for `kind`.
     #[inline]
-    pub fn kind(&self) -> PageKind {
-        match self.kind.load(Ordering::Relaxed) {
-            1 => PageKind::Free,
-            2 => PageKind::Counted,
-            3 => PageKind::Kernel,
-            4 => PageKind::SetAside,
-            _ => PageKind::Reserved,
+    pub fn is(&self, kind: PageKind) -> bool {
+        stats::kind_of_counter(self.counter.load(Ordering::Relaxed)) == kind as u8
+    }
+    /// Tells on which node a frame is, at boot.
+    pub(super) fn set_node(&self, node: usize) {
+        self.node.store(node as u8, Ordering::Relaxed);
+    }
+    /// Marks a frame as free that is not counted.
+    pub(super) fn set_free(&self) {
+        self.counter.store(const { stats::counter(PageKind::Free as u8, 0) }, Ordering::Relaxed);
+    }
+    /// The counter for frames of its node that are used for `kind`.
+    #[inline(always)]
+    pub(super) fn counter_for(&self, kind: PageKind) -> u8 {
+        stats::counter(kind as u8, self.node.load(Ordering::Relaxed))
+    }
+    /// A frame that was handed out is used for `kind`, and counts as that until [`Page::end_use`].
+    #[inline(always)]
+    pub fn use_as(&self, kind: PageKind) {
+        let counter = self.counter_for(kind);
+        cpu::count_up(counter);
+        self.counter.store(counter, Ordering::Relaxed);
+    }
+    /// The same for the heap, which nobody wants to know the pages of: slabs are counted by themselves.
+    pub(super) fn use_for_heap(&self) {
+        self.counter.store(const { stats::counter(PageKind::Heap as u8, 0) }, Ordering::Relaxed);
+    }
+    /// It is given back.
+    #[inline]
+    pub(super) fn end_use(&self) {
+        // What was not counted is taken off a count that nobody reads.
+        cpu::count_down(self.counter.load(Ordering::Relaxed));
+        self.set_free();
+    }
+    /// What is used for `from` is used for `to` from now on; nothing if it is not.
+    pub(super) fn change_use(&self, from: PageKind, to: PageKind) {
+        let (old, new) = (self.counter_for(from), self.counter_for(to));
+        // Others may be doing the same.
+        if self.counter.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            cpu::count_down(old);
+            cpu::count_up(new);
         }
     }
-    /// Changes it.
-    #[inline]
-    pub fn set_kind(&self, kind: PageKind) {
-        self.kind.store(kind as u8, Ordering::Relaxed);
-    }
-    /// Marks a frame of `node` as free, when the allocator gets it.
-    pub(super) fn set_free_on(&self, node: usize) {
-        self.node.store(node as u8, Ordering::Relaxed);
-        self.set_kind(PageKind::Free);
+    /// The counter of its node for something else than what it is used for.
+    #[inline(always)]
+    pub(super) fn counter_beside(&self, what: Counter) -> u8 {
+        stats::counter(what as u8, self.node.load(Ordering::Relaxed))
     }
     /// The NUMA node that the frame is on, of those that the allocator has.
     #[inline]
@@ -128,12 +176,22 @@ impl Page {
     pub fn references(&self) -> &AtomicU32 {
         &self.references
     }
-    /// A frame that was handed out is used for `kind` from now on, with one reference, and no mapping keeps it in memory.
+    /// The first reference to a frame, which no mapping keeps in memory.
     #[inline]
-    pub(super) fn start_use(&self, kind: PageKind) {
-        self.set_kind(kind);
+    pub(super) fn start_counts(&self) {
         self.set_next(0);
         self.references.store(1, Ordering::Relaxed);
+    }
+    /// The same of one in a block that all counts as used already.
+    #[inline]
+    pub(super) fn start_in_block(&self, counter: u8) {
+        self.counter.store(counter, Ordering::Relaxed);
+        self.start_counts();
+    }
+    /// Of the first frame of a huge page: how many entries map that as a whole.
+    #[inline]
+    pub(super) fn mappings(&self) -> &AtomicU32 {
+        &self.prev
     }
     /// Of a counted frame: how many mappings keep it in memory.
     pub(super) fn locks(&self) -> &AtomicU32 {
@@ -153,6 +211,10 @@ impl Page {
     pub(super) fn clear_groups(&self) {
         self.references.store(0, Ordering::Relaxed);
         self.prev.store(0, Ordering::Relaxed);
+    }
+    /// Of a counted frame without references: whether the locks that came and went were all counted.
+    pub(super) fn is_unlocked(&self) -> bool {
+        self.locks().load(Ordering::Relaxed) == 0
     }
     /// The next frame of a list that its owner keeps.
     #[inline]

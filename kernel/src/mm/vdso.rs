@@ -1,6 +1,6 @@
 //! The vDSO's pages: the image, which is the same for everybody, and the data page in front of it, which `time` writes.
 
-use super::{Frame, PAGE_SIZE, PageIndex, PhysAddr, address_space::PageSource};
+use super::{Frame, PAGE_SIZE, PageIndex, PageKind, PhysAddr, address_space::PageSource};
 use crate::{
     arch::{boot, paging},
     sync::Once,
@@ -47,7 +47,8 @@ static VDSO: Once<Vdso> = Once::new();
 fn get() -> &'static Vdso {
     VDSO.call_once(|| {
         let copy = |part: &[u8]| {
-            let frame = Frame::alloc_zeroed().expect("no memory for the vDSO at boot");
+            let frame =
+                Frame::alloc_zeroed(PageKind::Other).expect("no memory for the vDSO at boot");
             frame.write(0, part);
             frame
         };

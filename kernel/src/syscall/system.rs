@@ -99,7 +99,7 @@ fn sysinfo(args: &[usize; 6]) -> Result<usize> {
         loads: sched::load_averages().map(|load| load << 5),
         total_ram: bytes(memory.total),
         free_ram: bytes(memory.free),
-        shared_ram: bytes(memory.shmem),
+        shared_ram: bytes(memory.used.shmem),
         processes: u16::try_from(clone::thread_count()).unwrap_or(u16::MAX),
         unit: 1,
         ..Sysinfo::default()

@@ -70,6 +70,9 @@ pub fn user_dispatch_on() -> bool {
     false
 }
 
+/// Memory is on several nodes. Never off again.
+pub static SEVERAL_NODES: CodeSwitch = CodeSwitch::new();
+
 /// Calls a function made by [`preserving_registers!`] with one word, on the stack: the code around a rare call saves nothing for it and
 /// keeps its values where it likes.
 macro_rules! call_preserving {

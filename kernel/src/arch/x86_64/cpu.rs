@@ -191,6 +191,34 @@ pub fn count(counter: u8, by: isize) {
     }
 }
 
+/// Counts one more: `count(counter, 1)` in one instruction less.
+#[inline(always)]
+pub fn count_up(counter: u8) {
+    // SAFETY: as in `count`.
+    unsafe {
+        asm!(
+            "inc qword ptr gs:[8 * {} + {}]",
+            in(reg) usize::from(counter),
+            const offset::COUNTERS,
+            options(nostack),
+        );
+    }
+}
+
+/// Counts one fewer.
+#[inline(always)]
+pub fn count_down(counter: u8) {
+    // SAFETY: as in `count`.
+    unsafe {
+        asm!(
+            "dec qword ptr gs:[8 * {} + {}]",
+            in(reg) usize::from(counter),
+            const offset::COUNTERS,
+            options(nostack),
+        );
+    }
+}
+
 /// Counts one more by a counter that is known when the kernel is compiled: one instruction in all.
 #[inline(always)]
 pub fn count_one<const COUNTER: u8>() {

@@ -6,7 +6,7 @@ use crate::{
         DeviceId, File, FileOps, Inode, IoSink, IoSource, OpenFlags,
         inode::{DeviceDriver, register_char_device},
     },
-    mm::{self, Frame, PageIndex, PageSource, UserAddr, try_alloc, user},
+    mm::{self, Frame, PageIndex, PageKind, PageSource, UserAddr, try_alloc, user},
     process::{Capability, capable},
     random,
     sync::{Mutex, class},
@@ -186,7 +186,7 @@ impl PageSource for ZeroPages {
         if let Some(frame) = pages.get(&index) {
             return Ok(frame.clone());
         }
-        let frame = Frame::alloc_zeroed()?;
+        let frame = Frame::alloc_zeroed(PageKind::Shmem)?;
         pages.insert(index, frame.clone());
         Ok(frame)
     }

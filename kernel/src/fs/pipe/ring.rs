@@ -6,7 +6,7 @@
 
 use crate::{
     fs::{IoSink, IoSource},
-    mm::{Frame, PAGE_SIZE},
+    mm::{Frame, PAGE_SIZE, PageKind},
 };
 use abi::{Errno, Result};
 use alloc::collections::VecDeque;
@@ -220,11 +220,12 @@ impl Ring {
             if self.is_full() {
                 return if total > 0 { Ok(total) } else { Err(Errno::EAGAIN) };
             }
-            let frame = match self.spare.take().map_or_else(Frame::alloc_uninit, Ok) {
-                Ok(frame) => frame,
-                Err(_) if total > 0 => break,
-                Err(errno) => return Err(errno),
-            };
+            let frame =
+                match self.spare.take().map_or_else(|| Frame::alloc_uninit(PageKind::Other), Ok) {
+                    Ok(frame) => frame,
+                    Err(_) if total > 0 => break,
+                    Err(errno) => return Err(errno),
+                };
             let want = src.remaining().min(PAGE_SIZE);
             match src.read_frame(&frame, 0, want) {
                 Ok(n) => {

@@ -4,7 +4,7 @@ use super::Dir;
 use crate::{
     arch::cpu::{self, CpuMask},
     mm::{
-        MemoryStats, PAGE_SIZE,
+        MemoryUse, PAGE_SIZE,
         node::{self, NodeStats},
     },
 };
@@ -103,26 +103,44 @@ fn distances(node: usize) -> String {
     node::online().map(distance).collect::<Vec<_>>().join(" ")
 }
 
-/// What the memory of a node is used for is known only where it is the only one.
 fn meminfo(node: usize) -> String {
     let NodeStats { total, free, .. } = node::stats(node);
+    let used = MemoryUse::of_node(node);
+    let first = [
+        ("MemTotal", total),
+        ("MemFree", free),
+        ("MemUsed", total.saturating_sub(free)),
+        ("SwapCached", 0),
+    ];
+    let rest = [
+        ("Dirty", 0),
+        ("Writeback", 0),
+        ("FilePages", used.shmem),
+        ("Mapped", used.mapped),
+        ("AnonPages", used.anonymous),
+        ("Shmem", used.shmem),
+        ("KernelStack", used.kernel_stacks),
+        ("PageTables", used.page_tables),
+        ("NFS_Unstable", 0),
+        ("Bounce", 0),
+        ("WritebackTmp", 0),
+        ("KReclaimable", 0),
+        ("Slab", used.slab),
+        ("SReclaimable", 0),
+        ("SUnreclaim", used.slab),
+        ("AnonHugePages", used.anonymous_huge),
+        ("ShmemHugePages", 0),
+        ("ShmemPmdMapped", 0),
+        ("FileHugePages", 0),
+        ("FilePmdMapped", 0),
+    ];
     let mut out = String::new();
-    let mut rows = |rows: &[(&str, usize)]| {
-        for (name, pages) in rows {
-            out += &format!("Node {node} {name:<15} {:8} kB\n", pages * (PAGE_SIZE / 1024));
-        }
-    };
-    rows(&[("MemTotal:", total), ("MemFree:", free), ("MemUsed:", total.saturating_sub(free))]);
-    if let Some(now) = MemoryStats::of_node(node) {
-        rows(&[
-            ("FilePages:", now.page_cache),
-            ("Mapped:", now.mapped),
-            ("AnonPages:", now.anonymous),
-            ("Shmem:", now.shmem),
-            ("KernelStack:", now.kernel_stacks),
-            ("PageTables:", now.page_tables),
-            ("Slab:", now.slab),
-        ]);
+    for (name, pages) in first.into_iter().chain(used.by_activity()).chain(rest) {
+        let label = format!("{name}:");
+        out += &format!("Node {node} {label:<15} {:8} kB\n", pages * (PAGE_SIZE / 1024));
+    }
+    for label in ["HugePages_Total:", "HugePages_Free:", "HugePages_Surp:"] {
+        out += &format!("Node {node} {label:<16}{:6}\n", 0);
     }
     out
 }
@@ -148,7 +166,7 @@ fn vmstat(node: usize) -> String {
     for (name, count) in node::events(node).by_name() {
         out += &format!("{name} {count}\n");
     }
-    for (name, count) in MemoryStats::of_node(node).iter().flat_map(MemoryStats::by_name) {
+    for (name, count) in MemoryUse::of_node(node).by_name() {
         out += &format!("{name} {count}\n");
     }
     out

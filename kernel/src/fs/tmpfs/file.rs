@@ -10,8 +10,8 @@ use crate::{
         dentry::Dentry, modify, seek,
     },
     mm::{
-        self, Commitment, Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageSource, SharedWriting,
-        overcommit,
+        Commitment, Copies, Frame, Mappings, PAGE_SIZE, PageIndex, PageKind, PageSource,
+        SharedWriting, overcommit,
         page_cache::{CachedPages, PageCache},
     },
     process::{Gid, Uid},
@@ -123,7 +123,6 @@ impl FileBody {
     /// Takes pages off the counts, of which `reserved` are the boot module's.
     fn uncharge_pages(&self, pages: usize, reserved: usize) {
         self.shared.uncharge_pages(pages as u64);
-        mm::count_shmem(reserved as isize);
         if self.promise.get().is_none() {
             overcommit::take_back(pages - reserved);
         }
@@ -132,7 +131,7 @@ impl FileBody {
     fn page_or_zeroed(&self, index: u64) -> Result<Frame> {
         match self.pages.get(index) {
             Some(frame) => Ok(frame),
-            None => self.add_page(index, Frame::alloc_zeroed()?),
+            None => self.add_page(index, Frame::alloc_zeroed(PageKind::Shmem)?),
         }
     }
 
@@ -210,7 +209,6 @@ impl FileBody {
         if frame.is_reserved() {
             self.has_reserved.store(true, Ordering::Relaxed);
             // It takes none of the memory that is counted.
-            mm::count_shmem(-1);
             overcommit::take_back(1);
         }
         self.add_page(index, frame).map(drop)
@@ -224,7 +222,11 @@ impl FileBody {
             return src.read_frame(&frame, start, len);
         }
         // A new page is filled before anybody can see it.
-        let frame = if len == PAGE_SIZE { Frame::alloc_uninit()? } else { Frame::alloc_zeroed()? };
+        let frame = if len == PAGE_SIZE {
+            Frame::alloc_uninit(PageKind::Shmem)?
+        } else {
+            Frame::alloc_zeroed(PageKind::Shmem)?
+        };
         let done = src.read_frame(&frame, start, len)?;
         if len == PAGE_SIZE {
             frame.zero(done, PAGE_SIZE - done);
@@ -386,7 +388,7 @@ impl FileOps for FileBody {
                 }
                 for index in offset / PAGE..end.div_ceil(PAGE) {
                     if self.pages.get(index).is_none() {
-                        let fresh = Frame::alloc_zeroed()?;
+                        let fresh = Frame::alloc_zeroed(PageKind::Shmem)?;
                         fresh.set_aside();
                         self.add_page(index, fresh)?;
                     }

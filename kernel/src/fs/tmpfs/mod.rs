@@ -50,12 +50,9 @@ pub struct Shared {
 impl Shared {
     /// Counts `n` pages; `ENOSPC` over the limit, and when they would take what memory is left for all else. The same of an inode.
     fn charge_pages(&self, n: u64) -> Result<()> {
-        self.charge(&self.pages, &self.max_pages, n)?;
-        mm::count_shmem(n as isize);
-        Ok(())
+        self.charge(&self.pages, &self.max_pages, n)
     }
     fn uncharge_pages(&self, n: u64) {
-        mm::count_shmem(-(n as isize));
         self.pages.fetch_sub(n, Ordering::Relaxed);
     }
     fn charge_inode(&self) -> Result<()> {

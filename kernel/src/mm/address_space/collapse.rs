@@ -31,7 +31,6 @@ use crate::{
         huge::{self, Event, HUGE_SIZE, HugeFrame, Purpose},
         mlock::{self, Change},
         page::page,
-        stats::Counter,
     },
 };
 use abi::{Errno, Result};
@@ -286,7 +285,10 @@ impl AddressSpace {
         self.flush(leaf.base..leaf.base + HUGE_SIZE);
         let addr = match (found.block, block) {
             // The entries' references become the huge one's.
-            (Some(addr), _) => addr,
+            (Some(addr), _) => {
+                huge::start_mappings(addr);
+                addr
+            }
             (None, block) => {
                 let Some(block) = block else { unreachable!("the caller has one") };
                 let locked = flags.contains(VmaFlags::LOCKED);
@@ -310,7 +312,7 @@ impl AddressSpace {
         let new = Entry::new(addr, fault::own_page(flags) | PteFlags::LARGE);
         let filled = slot.fill(new, leaf.addr());
         debug_assert!(filled, "only holders of the map fill it");
-        Counter::AnonymousHuge.add(ENTRIES as isize);
+        huge::count_mapping(addr);
         self.count_resident(found.empty as isize, 0);
     }
 }

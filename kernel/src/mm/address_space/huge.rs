@@ -21,7 +21,6 @@ use crate::{
         huge::{self, Event, HUGE_PAGES, HUGE_SIZE, HugeFrame},
         khugepaged,
         mlock::{self, Change},
-        stats::Counter,
     },
 };
 use abi::Result;
@@ -202,7 +201,7 @@ impl AddressSpace {
         }
         huge.slot.store(Entry::new(addr, UPPER));
         if tables::is_counted(entry) {
-            Counter::AnonymousHuge.add(-PAGES);
+            huge::uncount_mapping(entry.addr());
         }
         Event::Split.count();
         self.note_small_pages();
@@ -237,7 +236,7 @@ impl AddressSpace {
         if !tables::is_counted(entry) {
             return (base, None);
         }
-        Counter::AnonymousHuge.add(-PAGES);
+        huge::uncount_mapping(entry.addr());
         // SAFETY: the entry was taken out under its table's lock; a huge entry that is counted owns a reference to each frame.
         (base, Some(unsafe { HugeFrame::from_counted(entry.addr()) }))
     }
@@ -297,8 +296,11 @@ impl AddressSpace {
         let out_of_memory = |_| Failure::OutOfMemory;
         let slot = self.tables.slot_or_new(addr).map_err(out_of_memory)?;
         let spare = self.tables.alloc_spare().map_err(out_of_memory)?;
+        // What is mapped may be gone at once, so it is counted before.
         count_lock(flags, new, Change::Lock);
+        self.count_huge(new, 1);
         if !slot.fill(new, spare) {
+            self.count_huge(new, -1);
             count_lock(flags, new, Change::Unlock);
             self.tables.free_unlinked(spare);
             // With what somebody else has put there the access may be tried again.
@@ -306,16 +308,22 @@ impl AddressSpace {
         }
         if let Some(frame) = frame {
             frame.into_counted();
-            self.count_huge(1);
             Event::FaultAlloc.count();
         }
         Ok(true)
     }
 
-    /// Counts huge pages of private memory that came to this space.
-    pub(super) fn count_huge(&self, pages: isize) {
-        Counter::AnonymousHuge.add(pages * PAGES);
-        self.count_resident(pages * PAGES, 0);
+    /// Counts a huge entry that this space gets, or that it would have got (`by` 1, -1).
+    pub(super) fn count_huge(&self, entry: Entry, by: isize) {
+        if !tables::is_counted(entry) {
+            return;
+        }
+        if by > 0 {
+            huge::count_mapping(entry.addr());
+        } else {
+            huge::uncount_mapping(entry.addr());
+        }
+        self.count_resident(by * PAGES, 0);
     }
 
     /// A write to a huge entry without the right to: done where its frames are nobody else's, and where it shows zeros and may be replaced. Else it is split,
@@ -352,11 +360,11 @@ impl AddressSpace {
             let flags = fault::own_page(vma.flags) | PteFlags::LARGE;
             let new = Entry::new(frame.into_counted(), flags);
             count_lock(vma.flags, new, Change::Lock);
+            self.count_huge(new, 1);
             huge.swap(new);
             // All must see the new page before one writes it.
             self.flush(huge.range());
             drop(huge);
-            self.count_huge(1);
             Event::FaultAlloc.count();
             return Ok(true);
         }
@@ -374,7 +382,7 @@ impl AddressSpace {
         let spare = child.tables.alloc_spare()?;
         if tables::is_counted(entry) {
             huge::count_up(entry.addr());
-            child.count_huge(1);
+            child.count_huge(entry, 1);
         }
         // The child keeps what the parent was advised to give up. Nothing is there yet, as nobody else knows the child.
         slot.fill(entry.without(PteFlags::WRITE).with(PteFlags::DIRTY), spare);

@@ -71,8 +71,8 @@ pub use remote::current_space;
 pub use special::VDSO_SIZE;
 
 use super::{
-    Frame, PAGE_SIZE, PageIndex, kernel_map, kernel_stack, overcommit, page_cache::CachedPages,
-    stats::Counter,
+    Frame, PAGE_SIZE, PageIndex, kernel_map, kernel_stack, mapped, overcommit,
+    page_cache::CachedPages,
 };
 use crate::{
     arch::{
@@ -424,11 +424,10 @@ impl AddressSpace {
     pub(super) fn count_resident(&self, anonymous: isize, file: isize) {
         if anonymous != 0 {
             self.part_here().anonymous.fetch_add(anonymous, Ordering::Relaxed);
-            Counter::Anonymous.add(anonymous);
         }
         if file != 0 {
             self.part_here().file.fetch_add(file, Ordering::Relaxed);
-            Counter::Mapped.add(file);
+            mapped::count(file);
         }
         if anonymous + file < 0 {
             self.note_peak(usize::try_from(-(anonymous + file)).unwrap_or(0));
@@ -523,9 +522,7 @@ impl Drop for AddressSpace {
         }
         // No CPU uses the tables, nor ever will: what some may remember under the space's id is not used for another. So nothing needs to be flushed.
         self.tables.free_all(self.map.get_mut().vmas.iter().map(|entry| entry.start..entry.end));
-        let (anonymous, file) = self.resident_parts();
-        Counter::Anonymous.add(-anonymous);
-        Counter::Mapped.add(-file);
+        mapped::count(-self.resident_parts().1);
         let map = self.map.get_mut();
         let committed: usize =
             map.vmas.iter().map(|entry| entry.value.committed(entry.start..entry.end)).sum();

@@ -2,9 +2,9 @@
 
 use super::{Copies, Mappings, PageSource};
 use crate::mm::{
-    Commitment, Frame, PAGE_SIZE, PageIndex, overcommit,
+    Commitment, Frame, PAGE_SIZE, PageIndex, PageKind, overcommit,
     page_cache::{CachedPages, PageCache},
-    stats, try_alloc,
+    try_alloc,
 };
 use abi::{Errno, Result};
 use alloc::sync::Arc;
@@ -34,13 +34,11 @@ impl Shmem {
         if self.promise.is_none() {
             overcommit::promise_object(1).map_err(|_| Errno::ENOSPC)?;
         }
-        stats::count_shmem(1);
         Ok(())
     }
 
     /// Takes pages off the counts.
     fn uncharge_pages(&self, pages: usize) {
-        stats::count_shmem(-(pages as isize));
         if self.promise.is_none() {
             overcommit::take_back(pages);
         }
@@ -55,7 +53,7 @@ impl PageSource for Shmem {
         if let Some(frame) = self.pages.get(index.0) {
             return Ok(frame);
         }
-        let fresh = Frame::alloc_zeroed()?;
+        let fresh = Frame::alloc_zeroed(PageKind::Shmem)?;
         self.charge_page()?;
         let address = fresh.addr();
         let there = self.pages.get_or_insert(index.0, fresh).map_err(|_| Errno::ENOMEM);

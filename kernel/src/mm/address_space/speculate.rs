@@ -34,8 +34,9 @@ use crate::{
         paging::{self, Entry, PteFlags},
     },
     mm::{
-        Frame, PAGE_SIZE,
+        Frame, PAGE_SIZE, PageKind,
         fault::{self, Access},
+        mapped,
     },
     sync::RwLockWriteGuard,
 };
@@ -211,7 +212,7 @@ impl AddressSpace {
         let addr = addr & !(PAGE_SIZE - 1);
         let entry = leaf.table().load(paging::index(addr, 0));
         if entry.is_none() {
-            known & OBJECT == 0 && self.speculate_zeros(leaf, flags, addr, access, changes)
+            known & OBJECT == 0 && self.speculate_zeros(part, leaf, flags, addr, access, changes)
         } else if access == Access::Write && entry.is_present() && !entry.has(PteFlags::WRITE) {
             self.speculate_copy(leaf, flags, addr, changes)
         } else {
@@ -223,6 +224,7 @@ impl AddressSpace {
     #[inline]
     fn speculate_zeros(
         &self,
+        part: &CpuPart,
         leaf: Leaf<'_>,
         flags: VmaFlags,
         addr: usize,
@@ -235,14 +237,15 @@ impl AddressSpace {
             return !self.has_changed(changes) && fault::fill(leaf, addr, new);
         }
         // With interrupts off it neither waits nor reclaims.
-        let Ok(frame) = Frame::alloc_zeroed() else { return false };
+        let Ok(frame) = Frame::alloc_zeroed(PageKind::Anonymous) else { return false };
         let done = {
             let Some(_guard) = leaf.lock_soon() else { return false };
             !self.has_changed(changes)
                 && fault::map_frame(leaf, addr, frame, fault::own_page(flags))
         };
         if done {
-            self.count_resident(1, 0);
+            // Interrupts are off, so this still is the CPU's part.
+            part.anonymous.fetch_add(1, Relaxed);
         }
         done
     }
@@ -279,7 +282,12 @@ impl AddressSpace {
     pub(in crate::mm) fn count_copied(&self, counted: bool, old: Entry) {
         match (counted, old.has(PteFlags::ANONYMOUS)) {
             (true, true) => {}
-            (true, false) => self.count_resident(1, -1),
+            (true, false) => {
+                if mapped::by_node() {
+                    mapped::uncount_on_node(old.addr());
+                }
+                self.count_resident(1, -1);
+            }
             (false, _) => self.count_resident(1, 0),
         }
     }

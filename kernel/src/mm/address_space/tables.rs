@@ -21,7 +21,6 @@ use crate::{
         node::{self, Purpose},
         page::{PageKind, page},
         reclaim,
-        stats::Counter,
     },
 };
 use abi::Result;
@@ -172,13 +171,19 @@ pub fn is_sole_owner(entry: Entry) -> bool {
         && page(entry.addr().frame_number()).references().load(Ordering::Acquire) == 1
 }
 
-/// How many entries map what this one does, as far as references tell: an object holds one to each of its pages, and what is on its way through a
-/// pipe has one too.
+/// How many entries map what this one does, as far as references tell: an object holds one to each of its pages (two to memory that is never freed), and
+/// what is on its way through a pipe has one too.
 ///
 /// The caller keeps the entry from being emptied meanwhile.
 pub fn map_count(entry: Entry) -> u32 {
-    let references = page(entry.addr().frame_number()).references().load(Ordering::Relaxed);
-    if entry.has(PteFlags::ANONYMOUS) { references } else { references.saturating_sub(1).max(1) }
+    let page = page(entry.addr().frame_number());
+    let references = page.references().load(Ordering::Relaxed);
+    if entry.has(PteFlags::ANONYMOUS) {
+        references
+    } else {
+        let objects = 1 + u32::from(page.is(PageKind::Reserved));
+        references.saturating_sub(objects).max(1)
+    }
 }
 
 /// An entry of the table at `table`, which is not a leaf, is about to be filled: those that never were need not be looked at in the end.
@@ -217,13 +222,12 @@ impl Tables {
     #[inline]
     fn alloc_table_by(&self, alloc: impl Fn(Purpose) -> Option<u32>) -> Result<PhysAddr> {
         let frame = reclaim::obtain(alloc)?;
-        page(frame).set_kind(PageKind::Kernel);
+        page(frame).use_as(PageKind::PageTable);
         page(frame).lock.store(0, Ordering::Relaxed);
         // No table is set aside here.
         page(frame).set_next(0);
         page(frame).clear_groups();
         self.count.fetch_add(1, Ordering::Relaxed);
-        Counter::PageTables.add(1);
         Ok(PhysAddr::of_frame(frame))
     }
 
@@ -241,7 +245,6 @@ impl Tables {
     #[inline]
     fn free_table_by(&self, addr: PhysAddr, free: impl Fn(u32)) {
         self.count.fetch_sub(1, Ordering::Relaxed);
-        Counter::PageTables.add(-1);
         free(addr.frame_number());
     }
 

@@ -9,8 +9,13 @@ use super::{
     tables::{Leaf, Tables, is_counted, take_frame},
 };
 use crate::{
-    arch::paging::{self, ENTRIES, Entry, GROUP, LEVELS, PteFlags, Table},
-    mm::{PhysAddr, huge::HugeFrame, kernel_map, page::page, stats::Counter},
+    arch::paging::{self, Entry, GROUP, LEVELS, PteFlags, Table},
+    mm::{
+        PhysAddr,
+        huge::{self, HugeFrame},
+        kernel_map, mapped,
+        page::page,
+    },
 };
 use core::{
     iter::{self, Peekable},
@@ -55,7 +60,7 @@ impl Tables {
                 } else if !entry.has(PteFlags::LARGE) {
                     self.free_leaf(Leaf::new(entry.addr(), start), mapped);
                 } else if is_counted(entry) {
-                    Counter::AnonymousHuge.add(-(ENTRIES as isize));
+                    huge::uncount_mapping(entry.addr());
                     // SAFETY: the entry was taken out; a huge one that is counted owns a reference to each frame.
                     drop(unsafe { HugeFrame::from_counted(entry.addr()) });
                 }
@@ -66,6 +71,9 @@ impl Tables {
 
     fn free_leaf(&self, leaf: Leaf<'_>, mapped: &mut Peekable<impl Iterator<Item = Range<usize>>>) {
         let end = leaf.base + paging::span(1);
+        if mapped::by_node() {
+            mapped::uncount_table_on_nodes(leaf.table());
+        }
         while let Some(range) = mapped.peek().filter(|range| range.start < end) {
             if range.end > leaf.base {
                 leaf.table().for_each_filled(leaf.indices(range), |index, entry| {

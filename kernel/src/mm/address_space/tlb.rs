@@ -15,6 +15,7 @@ use crate::{
     mm::{
         Frame, PAGE_SIZE, PhysAddr,
         huge::{HUGE_PAGES, HUGE_SIZE, HugeFrame},
+        mapped,
     },
 };
 use arrayvec::ArrayVec;
@@ -232,6 +233,9 @@ impl<'a> Gather<'a> {
         }
         self.space.flush(self.start..self.end);
         (self.start, self.end) = (usize::MAX, 0);
+        if mapped::by_node() {
+            mapped::uncount_frames_on_nodes(&self.frames);
+        }
         self.frames.clear();
         self.huge.clear();
         for table in self.tables.drain(..) {

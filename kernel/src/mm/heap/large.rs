@@ -3,7 +3,7 @@
 use crate::mm::{
     PAGE_SIZE, PhysAddr, VirtAddr, VmEvent,
     node::{self, Purpose},
-    page::{PageKind, page},
+    page::page,
     reclaim,
 };
 use core::ptr;
@@ -17,7 +17,7 @@ pub(super) fn alloc_pages(count: usize, order: u8) -> Option<*mut u8> {
     } else {
         alloc_part(count, order)?
     };
-    page(frame).set_kind(PageKind::Kernel);
+    page(frame).use_for_heap();
     Some(PhysAddr::of_frame(frame).to_virt().as_mut_ptr())
 }
 
@@ -30,8 +30,13 @@ fn alloc_part(count: usize, order: u8) -> Option<u32> {
     Some(frame)
 }
 
+/// The first frame of pages that are the heap's.
+pub(super) fn frame_of(pages: *mut u8) -> u32 {
+    VirtAddr(pages.addr()).to_phys().frame_number()
+}
+
 pub(super) fn free_pages(pages: *mut u8, count: usize) {
-    let frame = VirtAddr(pages.addr()).to_phys().frame_number();
+    let frame = frame_of(pages);
     if count == 1 {
         node::free_page(frame);
     } else if count.is_power_of_two() && count.trailing_zeros() <= u32::from(buddy::MAX_ORDER) {

@@ -12,7 +12,7 @@ use crate::{
     arch::{cpu, irq},
     mm::{
         VmEvent,
-        page::{Page, PageKind, page},
+        page::{Page, page},
     },
 };
 use arrayvec::ArrayVec;
@@ -291,10 +291,10 @@ fn cut_blocks(order: u8) -> Option<u32> {
     Some(first)
 }
 
-/// Gives back a block that came from [`alloc_kept_block`]; of its frames only the first was given a kind.
+/// Gives back a block that came from [`alloc_kept_block`], of which only the first frame was marked: as the heap's, which is not counted.
 pub fn free_kept_block(frame: u32, order: u8) {
     let page = page(frame);
-    page.set_kind(PageKind::Free);
+    page.set_free();
     if with_lists(|lists| lists.keep_block(frame, page, order)) != Some(true) {
         free_block(frame, page, order);
     }
@@ -373,7 +373,7 @@ pub fn free_page(frame: u32) {
 /// Gives a page back whose entry the caller has at hand.
 #[inline]
 pub fn free_known_page(frame: u32, page: &Page) {
-    page.set_kind(PageKind::Free);
+    page.end_use();
     let limit = LIST_LIMIT.load(Ordering::Relaxed);
     let kept = with_lists(|lists| lists.is_home(page) && lists.pages.push_below(limit, frame));
     if kept != Some(true) {
@@ -387,7 +387,7 @@ pub fn free_zeroed_page(frame: u32) {
     let kept = with_lists(|lists| {
         let is_wanted = lists.is_home(page) && lists.zeroed.len() < ZEROED_SIZE;
         if is_wanted {
-            page.set_kind(PageKind::Free);
+            page.end_use();
             lists.zeroed.push_below(ZEROED_SIZE, frame);
         }
         is_wanted

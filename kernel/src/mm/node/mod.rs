@@ -152,7 +152,8 @@ fn by_distance(node: usize) -> impl Iterator<Item = &'static Node> {
 /// Adds memory that is on one node, at boot.
 pub(super) fn add_memory(frames: Range<u32>, node: usize) {
     for frame in frames.clone() {
-        page(frame).set_free_on(node);
+        page(frame).set_node(node);
+        page(frame).set_free();
     }
     let pages = frames.len();
     NODES[node].with_buddy(|buddy| buddy.add_range(frames.start, frames.end));
@@ -287,8 +288,8 @@ fn alloc_where_there_is(home: usize, order: u8, purpose: Purpose) -> Option<u32>
 
 /// Gives back frames that came from [`alloc_block`], in part or in whole.
 pub(super) fn free_range(start: u32, end: u32) {
-    for frame in start..end {
-        page(frame).set_kind(PageKind::Free);
+    for page in (start..end).map(page).filter(|page| !page.is(PageKind::Free)) {
+        page.end_use();
     }
     NODES[page(start).node()].with_buddy(|buddy| buddy.add_range(start, end));
 }

@@ -3,7 +3,7 @@
 use super::Name;
 use crate::{
     fs::{File, IoSink, IoSource},
-    mm::{Frame, PAGE_SIZE},
+    mm::{Frame, PAGE_SIZE, PageKind},
     net::{UserCredentials, options::DEFAULT_BUFFER},
     sync::{PollEvents, WaitQueue},
 };
@@ -112,7 +112,7 @@ fn pages(source: &mut IoSource<'_>, len: usize) -> Result<Data> {
     frames.try_reserve_exact(len.div_ceil(PAGE_SIZE)).map_err(|_| Errno::ENOBUFS)?;
     let mut left = len;
     while left > 0 {
-        let frame = Frame::alloc_uninit()?;
+        let frame = Frame::alloc_uninit(PageKind::Other)?;
         let count = left.min(PAGE_SIZE);
         fill(count, |done| source.read_frame(&frame, done, count - done))?;
         frames.push(frame);

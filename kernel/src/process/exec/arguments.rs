@@ -5,7 +5,7 @@
 
 use super::image::Layout;
 use crate::{
-    mm::{Frame, PAGE_SIZE, UserAddr, user},
+    mm::{Frame, PAGE_SIZE, PageKind, UserAddr, user},
     process::Resource,
     sched,
 };
@@ -140,7 +140,7 @@ impl Arguments {
             let index = (self.top_page() - page) / PAGE_SIZE;
             if index == self.frames.len() {
                 self.frames.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-                self.frames.push(Frame::alloc_zeroed()?);
+                self.frames.push(Frame::alloc_zeroed(PageKind::Anonymous)?);
             }
             let len = bytes.len().min(end - page);
             let (rest, last) = bytes.split_at(bytes.len() - len);

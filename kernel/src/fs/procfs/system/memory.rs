@@ -3,7 +3,7 @@
 use crate::{
     arch::cpu,
     mm::{
-        MemoryStats, PAGE_SIZE, VmEvent,
+        MemoryStats, MemoryUse, PAGE_SIZE, VmEvent,
         huge::Event,
         node::{self, Events},
         overcommit,
@@ -21,53 +21,46 @@ pub const fn kibibytes(pages: usize) -> usize {
 /// `meminfo`. What does not exist here (swap, dirty pages, huge pages of files) is 0, as on a Linux without it.
 pub fn meminfo(out: &mut String) -> Result<()> {
     let now = MemoryStats::now();
-    let commit_limit = overcommit::limit();
-    let file_cache = now.page_cache.saturating_sub(now.shmem);
-    let rows = [
+    let used = now.used;
+    let first = [
         ("MemTotal", now.total),
         ("MemFree", now.free),
         ("MemAvailable", now.available),
         ("Buffers", 0),
-        ("Cached", now.page_cache),
+        ("Cached", used.shmem),
         ("SwapCached", 0),
-        ("Active", now.anonymous + file_cache),
-        ("Inactive", now.shmem),
-        ("Active(anon)", now.anonymous),
-        ("Inactive(anon)", now.shmem),
-        ("Active(file)", file_cache),
-        ("Inactive(file)", 0),
-        ("Unevictable", now.locked),
-        ("Mlocked", now.locked),
+    ];
+    let rest = [
         ("SwapTotal", 0),
         ("SwapFree", 0),
         ("Dirty", 0),
         ("Writeback", 0),
-        ("AnonPages", now.anonymous),
-        ("Mapped", now.mapped),
-        ("Shmem", now.shmem),
+        ("AnonPages", used.anonymous),
+        ("Mapped", used.mapped),
+        ("Shmem", used.shmem),
         ("KReclaimable", 0),
-        ("Slab", now.slab),
+        ("Slab", used.slab),
         ("SReclaimable", 0),
-        ("SUnreclaim", now.slab),
-        ("KernelStack", now.kernel_stacks),
-        ("PageTables", now.page_tables),
+        ("SUnreclaim", used.slab),
+        ("KernelStack", used.kernel_stacks),
+        ("PageTables", used.page_tables),
         ("NFS_Unstable", 0),
         ("Bounce", 0),
         ("WritebackTmp", 0),
-        ("CommitLimit", commit_limit),
+        ("CommitLimit", overcommit::limit()),
         ("Committed_AS", now.committed),
     ];
-    for (name, pages) in rows {
+    for (name, pages) in first.into_iter().chain(used.by_activity()).chain(rest) {
         let label = alloc::format!("{name}:");
         let _ = writeln!(out, "{label:<16}{:8} kB", kibibytes(pages));
     }
     let _ = writeln!(out, "{:<16}{:8} kB", "VmallocTotal:", 34_359_738_367_u64);
-    let _ = writeln!(out, "{:<16}{:8} kB", "VmallocUsed:", kibibytes(now.kernel_stacks));
+    let _ = writeln!(out, "{:<16}{:8} kB", "VmallocUsed:", kibibytes(used.kernel_stacks));
     let _ = writeln!(out, "{:<16}{:8} kB", "VmallocChunk:", 0);
     let _ = writeln!(out, "{:<16}{:8} kB", "Percpu:", 0);
     let huge = [
         ("HardwareCorrupted:", 0),
-        ("AnonHugePages:", now.anonymous_huge),
+        ("AnonHugePages:", used.anonymous_huge),
         ("ShmemHugePages:", 0),
         ("ShmemPmdMapped:", 0),
         ("FileHugePages:", 0),
@@ -85,16 +78,15 @@ pub fn meminfo(out: &mut String) -> Result<()> {
 
 /// `vmstat`: the counters that are kept.
 pub fn vmstat(out: &mut String) -> Result<()> {
-    let now = MemoryStats::now();
     let mut events = Events::default();
     for node in node::with_memory() {
         events += node::events(node);
     }
-    let _ = writeln!(out, "nr_free_pages {}", now.free);
+    let _ = writeln!(out, "nr_free_pages {}", node::free_pages());
     for (name, value) in events.by_name() {
         let _ = writeln!(out, "{name} {value}");
     }
-    for (name, value) in now.by_name() {
+    for (name, value) in MemoryUse::now().by_name() {
         let _ = writeln!(out, "{name} {value}");
     }
     let (given_out, came_back) = node::pages_given_out();
@@ -129,11 +121,9 @@ pub fn zoneinfo(out: &mut String) -> Result<()> {
         let now = node::stats(node);
         let (first, end) = now.frames;
         let _ = writeln!(out, "Node {node}, zone {:>8}", "Normal");
-        if let Some(all) = MemoryStats::of_node(node) {
-            out.push_str("  per-node stats\n");
-            for (name, count) in all.by_name() {
-                let _ = writeln!(out, "      {name:<12} {count}");
-            }
+        out.push_str("  per-node stats\n");
+        for (name, count) in MemoryUse::of_node(node).by_name() {
+            let _ = writeln!(out, "      {name:<12} {count}");
         }
         let _ = writeln!(out, "  pages free     {}", now.free);
         for (name, pages) in [
