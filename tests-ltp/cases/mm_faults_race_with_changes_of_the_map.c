@@ -13,6 +13,9 @@ enum { PAGES = 64, ROUNDS = 25, PAGE = 4096 };
 static char *place, *elsewhere;
 static unsigned *kept[2];
 static _Atomic int round_number, over, bad;
+/* What each thread that fills the place writes next. */
+static _Atomic int going[2];
+#define ASKING (-1)
 static __thread sigjmp_buf out;
 
 static void give_time(void)
@@ -54,8 +57,11 @@ static void *fill(void *arg)
 	while (!over) {
 		if (sigsetjmp(out, 1))
 			continue;
-		for (int p = 0; p < PAGES; p++)
-			((_Atomic int *)place)[p * 1024 + id] = round_number;
+		for (int p = 0; p < PAGES; p++) {
+			going[id] = ASKING;
+			going[id] = round_number;
+			((_Atomic int *)place)[p * 1024 + id] = going[id];
+		}
 	}
 	return NULL;
 }
@@ -65,13 +71,22 @@ static void map_place(void)
 	CHECK(mmap(place, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == place);
 }
 
-/* Pages written before `least` began are gone. */
-static void check_fresh(const char *at, int least)
+/* Begins round `n`: which older number each thread may still be about to write. */
+static void begin_round(int n, int held[2])
+{
+	round_number = n;
+	for (int id = 0; id < 2; id++)
+		while ((held[id] = going[id]) == ASKING)
+			usleep(100);
+}
+
+/* Pages written before the round began are gone. */
+static void check_fresh(const char *at, int n, const int held[2])
 {
 	for (int p = 0; p < PAGES; p++)
 		for (int id = 0; id < 2; id++) {
 			int seen = ((_Atomic int *)at)[p * 1024 + id];
-			CHECK(seen == 0 || seen >= least);
+			CHECK(seen == 0 || seen >= n || seen == held[id]);
 		}
 }
 
@@ -95,12 +110,13 @@ int main(void)
 		CHECK_EQ(pthread_create(&threads[2 + i], NULL, keep, (void *)i), 0);
 	}
 	for (int n = 1; n <= ROUNDS; n++) {
-		/* A new mapping shows nothing from before; the old number may still be on its way to a page. */
+		/* A new mapping shows nothing from before; an old number may still be on its way to a page. */
+		int held[2];
 		CHECK_EQ(munmap(place, PAGES * PAGE), 0);
-		round_number = n;
+		begin_round(n, held);
 		map_place();
 		give_time();
-		check_fresh(place, n - 1);
+		check_fresh(place, n, held);
 		/* Read-only: what is there stays as it is. */
 		CHECK_EQ(mprotect(place, PAGES * PAGE, PROT_READ), 0);
 		static int seen[PAGES][2];
