@@ -223,9 +223,10 @@ impl AddressSpace {
                 }
             };
             let _guard = leaf.lock();
-            leaf.table().for_each_filled(leaf.indices(&range), |index, entry| {
+            for index in leaf.indices(&range) {
+                let entry = leaf.table().load(index);
                 if !is_mapped(entry) {
-                    return;
+                    continue;
                 }
                 has_own_pages |= entry.has(PteFlags::ANONYMOUS);
                 let new = protect_entry(entry, flags, is_sole_owner);
@@ -238,7 +239,7 @@ impl AddressSpace {
                     }
                     gather.touch(leaf.addr_of(index));
                 }
-            });
+            }
             Ok(())
         });
         has_own_pages
