@@ -493,7 +493,7 @@ impl<T: Send + Sync + 'static, R: Rcu> FdMap<T, R> {
     /// Takes out the file behind the first number from `from` on that has one, of a table that nobody uses any more; the number too.
     pub fn take_next(&mut self, from: u32) -> Option<(u32, Arc<T>)> {
         // SAFETY: never null, and the table is the caller's alone.
-        let slots = &unsafe { &**self.array.get_mut() }.slots;
+        let slots = &unsafe { &*self.array.load(Ordering::Relaxed) }.slots;
         let used = &self.writer.get_mut().used;
         let mut word = from as usize / 64;
         let mut left = used.get(word)? & (u64::MAX << (from % 64));
