@@ -2,26 +2,15 @@
  * Memory that a CPU touches first is on its node, as long as that has some; then it is another's, and counted as such; freed, it
  * is where it was.
  */
-#include "nos_test.h"
-#include <sched.h>
+#include "nos_numa.h"
 
 #define MIB (1024l * 1024)
 /* What other things may take and give meanwhile, in KiB. */
 #define SLACK (24 * 1024)
 
-static long value(const char *file, int node, const char *label)
-{
-	char path[128];
-	snprintf(path, sizeof path, "/sys/devices/system/node/node%d/%s", node, file);
-	char *at = strstr(test_read_file(path), label);
-	if (!at)
-		FAIL("no %s in %s", label, path);
-	return strtol(at + strlen(label), NULL, 10);
-}
-
 static long free_on(int node)
 {
-	return value("meminfo", node, "MemFree:");
+	return numa_value(numa_file(node, "meminfo"), "MemFree:");
 }
 
 static void near(long actual, long expected)
@@ -39,16 +28,14 @@ static char *touch(long size)
 	return memory;
 }
 
-static void run_on(int cpu)
-{
-	cpu_set_t one;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	OK(sched_setaffinity(0, sizeof one, &one));
-}
-
 /* A CPU of each node. */
 static int cpu_of[2] = { -1, -1 };
+
+static void note(int cpu, int node)
+{
+	if (node < 2)
+		cpu_of[node] = cpu;
+}
 
 int main(void)
 {
@@ -56,42 +43,33 @@ int main(void)
 	snprintf(text, sizeof text, "%s", test_read_file("/sys/devices/system/node/online"));
 	if (strcmp(text, "0-1\n") != 0)
 		SKIP("there are not two nodes");
-	cpu_set_t all;
-	OK(sched_getaffinity(0, sizeof all, &all));
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &all))
-			continue;
-		run_on(cpu);
-		unsigned node;
-		OK(syscall(SYS_getcpu, NULL, &node, NULL));
-		cpu_of[node] = cpu;
-	}
+	numa_each_cpu(note);
 	CHECK(cpu_of[0] >= 0 && cpu_of[1] >= 0);
 	/* Huge pages would be too coarse a measure. */
 	for (int node = 0; node < 2; node++) {
-		run_on(cpu_of[node]);
+		numa_run_on(cpu_of[node]);
 		long before[2] = { free_on(0), free_on(1) };
-		long hits = value("numastat", node, "local_node");
+		long hits = numa_value(numa_file(node, "numastat"), "local_node");
 		char *memory = touch(96 * MIB);
 		near(free_on(node), before[node] - 96 * 1024);
 		near(free_on(!node), before[!node]);
-		CHECK(value("numastat", node, "local_node") - hits >= 96 * MIB / (2 * MIB));
+		CHECK(numa_value(numa_file(node, "numastat"), "local_node") - hits >= 96 * MIB / (2 * MIB));
 		/* The other node's CPU gives it back. */
-		run_on(cpu_of[!node]);
+		numa_run_on(cpu_of[!node]);
 		OK(munmap(memory, 96 * MIB));
 		near(free_on(node), before[node]);
 		near(free_on(!node), before[!node]);
 	}
 	/* More than the node has. */
-	run_on(cpu_of[1]);
+	numa_run_on(cpu_of[1]);
 	long before[2] = { free_on(0), free_on(1) };
-	long foreign = value("numastat", 1, "numa_foreign"), missed = value("numastat", 0, "numa_miss");
+	long foreign = numa_value(numa_file(1, "numastat"), "numa_foreign"), missed = numa_value(numa_file(0, "numastat"), "numa_miss");
 	long size = before[1] * 1024 + 32 * MIB;
 	char *memory = touch(size);
 	CHECK(free_on(1) < before[1] / 8);
 	CHECK(free_on(0) < before[0] - 24 * 1024);
-	foreign = value("numastat", 1, "numa_foreign") - foreign;
-	missed = value("numastat", 0, "numa_miss") - missed;
+	foreign = numa_value(numa_file(1, "numastat"), "numa_foreign") - foreign;
+	missed = numa_value(numa_file(0, "numastat"), "numa_miss") - missed;
 	CHECK(foreign > 0 && missed > 0);
 	OK(munmap(memory, size));
 	near(free_on(0), before[0]);

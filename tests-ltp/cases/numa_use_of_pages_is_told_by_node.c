@@ -1,45 +1,28 @@
 /* What pages are used for is told by node in /sys/devices/system/node and in /proc/zoneinfo, and adds up to what /proc/meminfo tells. */
-#include "nos_test.h"
-#include <sched.h>
+#include "nos_numa.h"
 
 #define PAGE 4096l
 #define MIB (1024l * 1024)
 #define SIZE (32 * MIB)
 /* What other things may take and give meanwhile, in KiB; Linux collects a part of the counts on each CPU. */
 #define SLACK 4096l
-#define NODES 16
 
-static int cpu_of[NODES];
+static int cpu_of[NUMA_NODES];
 static int nodes;
-
-static long after(const char *file, const char *label)
-{
-	char *at = strstr(test_read_file(file), label);
-	if (!at)
-		FAIL("no %s in %s", label, file);
-	return strtol(at + strlen(label), NULL, 10);
-}
-
-static char *node_file(int node, const char *file)
-{
-	static char path[128];
-	snprintf(path, sizeof path, "/sys/devices/system/node/node%d/%s", node, file);
-	return path;
-}
 
 /* KiB on a node, by the label in its meminfo. */
 static long on(int node, const char *label)
 {
 	char line[64];
 	snprintf(line, sizeof line, "Node %d %s:", node, label);
-	return after(node_file(node, "meminfo"), line);
+	return numa_value(numa_file(node, "meminfo"), line);
 }
 
 static long everywhere(const char *label)
 {
 	char line[64];
 	snprintf(line, sizeof line, "\n%s:", label);
-	return after("/proc/meminfo", line);
+	return numa_value("/proc/meminfo", line);
 }
 
 static void near(int line, const char *what, long actual, long expected)
@@ -50,30 +33,18 @@ static void near(int line, const char *what, long actual, long expected)
 
 #define NEAR(what, actual, expected) near(__LINE__, what, actual, expected)
 
-static void run_on(int cpu)
+static void note(int cpu, int node)
 {
-	cpu_set_t one;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	OK(sched_setaffinity(0, sizeof one, &one));
+	cpu_of[node] = cpu;
+	if (node >= nodes)
+		nodes = node + 1;
 }
 
 /* The nodes with CPUs and memory, and a CPU of each; others are left out. */
 static void find_nodes(void)
 {
-	cpu_set_t all;
 	memset(cpu_of, -1, sizeof cpu_of);
-	OK(sched_getaffinity(0, sizeof all, &all));
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &all))
-			continue;
-		run_on(cpu);
-		unsigned node;
-		OK(syscall(SYS_getcpu, NULL, &node, NULL));
-		cpu_of[node] = cpu;
-		if ((int)node >= nodes)
-			nodes = node + 1;
-	}
+	numa_each_cpu(note);
 }
 
 static void sums(void)
@@ -98,8 +69,8 @@ static void sums(void)
 	for (unsigned i = 0; i < sizeof counts / sizeof *counts; i++) {
 		long sum = 0;
 		for (int node = 0; node < nodes; node++)
-			sum += after(node_file(node, "vmstat"), counts[i]);
-		NEAR(counts[i], sum * 4, after("/proc/vmstat", counts[i]) * 4);
+			sum += numa_value(numa_file(node, "vmstat"), counts[i]);
+		NEAR(counts[i], sum * 4, numa_value("/proc/vmstat", counts[i]) * 4);
 	}
 	long anonymous = 0;
 	char *zones = test_read_file("/proc/zoneinfo");
@@ -179,17 +150,17 @@ static void private_memory(int node)
 	OK(mlock(memory, SIZE));
 	GROWN(node, "Mlocked", SIZE / 1024);
 	/* Another node's CPU gives it back. */
-	run_on(cpu_of[(node + 1) % nodes]);
+	numa_run_on(cpu_of[(node + 1) % nodes]);
 	OK(munmap(memory, SIZE));
 	GROWN(node, "Mlocked", 0);
-	run_on(cpu_of[node]);
+	numa_run_on(cpu_of[node]);
 	remember(node, "AnonPages");
 	memory = map(SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	touch(memory, SIZE, PAGE);
-	run_on(cpu_of[(node + 1) % nodes]);
+	numa_run_on(cpu_of[(node + 1) % nodes]);
 	OK(munmap(memory, SIZE));
 	GROWN(node, "AnonPages", 0);
-	run_on(cpu_of[node]);
+	numa_run_on(cpu_of[node]);
 }
 
 static void files(int node)
@@ -215,9 +186,9 @@ static void files(int node)
 	CHILD({ touch(one + SIZE / 2, SIZE / 4, PAGE); });
 	GROWN(node, "Mapped", SIZE / 2048);
 	/* Another node's CPU takes it away. */
-	run_on(cpu_of[(node + 1) % nodes]);
+	numa_run_on(cpu_of[(node + 1) % nodes]);
 	OK(munmap(one + SIZE / 2, SIZE / 2));
-	run_on(cpu_of[node]);
+	numa_run_on(cpu_of[node]);
 	GROWN(node, "Mapped", 0);
 	remember(node, "Shmem");
 	OK(ftruncate(fd, SIZE / 2));
@@ -255,7 +226,7 @@ int main(void)
 	for (int node = 0; node < nodes; node++) {
 		if (cpu_of[node] < 0)
 			continue;
-		run_on(cpu_of[node]);
+		numa_run_on(cpu_of[node]);
 		private_memory(node);
 		files(node);
 		tables(node);
