@@ -206,6 +206,7 @@ impl AddressSpace {
         flags: VmaFlags,
         gather: &mut Gather<'_>,
     ) -> bool {
+        let rights = Rights::of(flags);
         let mut has_own_pages = false;
         // The visit never fails.
         let _ = self.for_each_whole(range.clone(), |part| {
@@ -213,7 +214,7 @@ impl AddressSpace {
                 Part::Leaf(leaf) => leaf,
                 Part::Huge(huge) => {
                     has_own_pages |= huge.entry().has(PteFlags::ANONYMOUS);
-                    let new = protect_entry(huge.entry(), flags, huge::is_sole_owner);
+                    let new = rights.given_to(huge.entry(), huge::is_sole_owner);
                     if new != huge.entry() {
                         let old = huge.swap(new);
                         huge.set_flags(old.flags() & (PteFlags::ACCESSED | PteFlags::DIRTY));
@@ -223,13 +224,17 @@ impl AddressSpace {
                 }
             };
             let _guard = leaf.lock();
+            // Copies, for the loop to keep in registers.
+            let rights = rights;
+            let mut seen = PteFlags::empty();
+            let mut changed = None;
             for index in leaf.indices(&range) {
                 let entry = leaf.table().load(index);
                 if !is_mapped(entry) {
                     continue;
                 }
-                has_own_pages |= entry.has(PteFlags::ANONYMOUS);
-                let new = protect_entry(entry, flags, is_sole_owner);
+                seen |= entry.flags();
+                let new = rights.given_to(entry, is_sole_owner);
                 if new != entry {
                     // The CPU may set the accessed and dirty bits until the exchange.
                     let old = leaf.table().swap(index, new);
@@ -237,8 +242,13 @@ impl AddressSpace {
                     if !new.has(bits) {
                         leaf.table().store(index, new.with(bits));
                     }
-                    gather.touch(leaf.addr_of(index));
+                    changed = Some((changed.map_or(index, |(first, _)| first), index));
                 }
+            }
+            has_own_pages |= seen.contains(PteFlags::ANONYMOUS);
+            if let Some((first, last)) = changed {
+                gather.touch(leaf.addr_of(first));
+                gather.touch(leaf.addr_of(last));
             }
             Ok(())
         });
@@ -379,19 +389,39 @@ impl Map {
     }
 }
 
-/// What becomes of an entry in a mapping that now has `flags`; `is_sole_owner` says whether what it maps is nobody else's.
-fn protect_entry(entry: Entry, flags: VmaFlags, is_sole_owner: impl Fn(Entry) -> bool) -> Entry {
-    let rights = PteFlags::PRESENT | PteFlags::WRITE | PteFlags::NO_EXECUTE | PteFlags::GLOBAL;
-    // Whether a page's first write may go unseen, as the mapping counts as written.
-    let noticed = flags.contains(VmaFlags::SOFT_DIRTY);
-    // What may be written at once is; the rest finds out by a fault (copy-on-write, notice to the file).
-    let at_once = flags.contains(VmaFlags::WRITE)
-        && (entry.has(PteFlags::WRITE)
-            || entry.has(PteFlags::DIRTY)
-                && (noticed || entry.has(PteFlags::SOFT_DIRTY))
-                && is_sole_owner(entry));
-    let keep = if at_once { PteFlags::WRITE } else { PteFlags::empty() };
-    entry.without(rights).with(protection(flags) | keep)
+/// The rights that a mapping gives to its pages.
+#[derive(Clone, Copy)]
+struct Rights {
+    /// What each page gets.
+    all: PteFlags,
+    /// Pages may be written.
+    writes: bool,
+    /// The mapping counts as written, so that a page's first write may go unseen.
+    noticed: bool,
+}
+
+impl Rights {
+    fn of(flags: VmaFlags) -> Rights {
+        Rights {
+            all: protection(flags),
+            writes: flags.contains(VmaFlags::WRITE),
+            noticed: flags.contains(VmaFlags::SOFT_DIRTY),
+        }
+    }
+
+    /// The entry with these rights.
+    #[inline]
+    fn given_to(self, entry: Entry, is_sole_owner: impl Fn(Entry) -> bool) -> Entry {
+        let old = PteFlags::PRESENT | PteFlags::WRITE | PteFlags::NO_EXECUTE | PteFlags::GLOBAL;
+        // What may be written at once is; the rest finds out by a fault (copy-on-write, notice to the file).
+        let at_once = self.writes
+            && (entry.has(PteFlags::WRITE)
+                || entry.has(PteFlags::DIRTY)
+                    && (self.noticed || entry.has(PteFlags::SOFT_DIRTY))
+                    && is_sole_owner(entry));
+        let write = if at_once { PteFlags::WRITE } else { PteFlags::empty() };
+        entry.without(old).with(self.all | write)
+    }
 }
 
 /// Page-aligned, within user space; the length rounded up to pages.
