@@ -389,7 +389,12 @@ pub(super) fn reschedule_cpu(cpu: usize) {
 /// The current task looked for what others bring about, and it was not there. If it does so again and again while one that it woke waits
 /// for the CPU, it polls for that one's work, and its turn is over.
 pub fn found_nothing() {
-    let (_, mut queue) = lock_queue_of(&super::current().sched);
+    let task = super::current();
+    if QUEUES.on(task.sched.cpu()).runnable.load(Relaxed) < 2 {
+        // Nobody waits. A guess without the lock: it may be another CPU's by now.
+        return;
+    }
+    let (_, mut queue) = lock_queue_of(&task.sched);
     if queue.note_vain_call() {
         irq::set_need_resched();
     }

@@ -224,8 +224,7 @@ impl AddressSpace {
                 }
             };
             let _guard = leaf.lock();
-            // Copies, for the loop to keep in registers.
-            let rights = rights;
+            // Kept in registers by the loop, and told afterwards.
             let mut seen = PteFlags::empty();
             let mut changed = None;
             for index in leaf.indices(&range) {
