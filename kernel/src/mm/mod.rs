@@ -9,6 +9,7 @@
 //! | `overcommit` | what was promised, and whether more may be |
 //! | `frame`, `heap`, `kernel_stack` | counted frames, the kernel's heap, its stacks |
 //! | `mlock` | frames that must stay |
+//! | `mapped` | on which node the pages of files that are mapped lie |
 //! | `kernel_map`, `boot` | the kernel's half of every address space, and how it all starts |
 //! | `address_space`, `fault` | the user's half |
 //! | `page_cache` | the pages of files and shared memory |
