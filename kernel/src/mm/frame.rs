@@ -3,13 +3,15 @@
 //! A frame is counted by every [`Frame`] and by every page-table entry that maps it; the last one to go frees it.
 
 use super::{
-    PAGE_SIZE, PhysAddr, UserAddr, node,
+    PAGE_SIZE, PhysAddr, UserAddr,
+    node::{self, FreeBatch},
     page::{Page, PageKind, known_page, page},
     reclaim,
 };
 use crate::arch::{copy, uaccess};
 use abi::{Errno, Result};
 use core::{
+    mem::ManuallyDrop,
     num::NonZeroU32,
     sync::atomic::{Ordering, fence},
 };
@@ -83,6 +85,32 @@ impl Frame {
     /// Whether it is memory that is never freed (see [`Frame::from_reserved`]), which is not part of the total.
     pub fn is_reserved(&self) -> bool {
         self.page().is(PageKind::Reserved)
+    }
+
+    /// Gives the reference up. If it was the last, the page goes back with others.
+    #[inline(always)]
+    pub(super) fn drop_into(self, batch: &mut FreeBatch) {
+        let frame = ManuallyDrop::new(self);
+        let page = frame.page();
+        if frame.was_last(page) {
+            batch.add_page(frame.0.get(), page);
+        }
+    }
+
+    /// Takes this reference off the count, once; whether it was the last.
+    #[inline(always)]
+    fn was_last(&self, page: &Page) -> bool {
+        let references = page.references();
+        // With one reference left, ours, nobody else can count up: no atomic operation is needed.
+        if references.load(Ordering::Acquire) == 1 {
+            references.store(0, Ordering::Relaxed);
+        } else if references.fetch_sub(1, Ordering::Release) != 1 {
+            return false;
+        } else {
+            fence(Ordering::Acquire);
+        }
+        debug_assert!(page.is_unlocked(), "a locked entry was not counted");
+        true
     }
 
     /// Marks a page of a file as set aside: it counts as a hole until somebody writes or maps it.
@@ -223,23 +251,15 @@ impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
         let page = self.page();
-        let references = page.references();
-        // With one reference left, ours, nobody else can count up: no atomic operation is needed.
-        if references.load(Ordering::Acquire) == 1 {
-            references.store(0, Ordering::Relaxed);
-        } else if references.fetch_sub(1, Ordering::Release) != 1 {
-            return;
-        } else {
-            fence(Ordering::Acquire);
+        if self.was_last(page) {
+            give_back(self.0.get(), page);
         }
-        give_back(self.0.get(), page);
     }
 }
 
 /// The last reference is gone. A call, so that what most references' ends are is inlined everywhere: one count less.
 #[inline(never)]
 fn give_back(frame: u32, page: &Page) {
-    debug_assert!(page.is_unlocked(), "a locked entry was not counted");
     node::free_known_page(frame, page);
 }
 

@@ -14,6 +14,7 @@ use crate::{
         PhysAddr,
         huge::{self, HugeFrame},
         kernel_map, mapped,
+        node::FreeBatch,
         page::page,
     },
 };
@@ -22,13 +23,22 @@ use core::{
     ops::Range,
 };
 
+/// What the end of a space needs at every table.
+struct Ending<I: Iterator<Item = Range<usize>>> {
+    /// The mappings that are not dealt with yet, in order.
+    mapped: Peekable<I>,
+    /// Pages on their way back.
+    pages: FreeBatch,
+}
+
 impl Tables {
     /// Frees all that the user half maps, and all tables. `mapped` are the mappings, in order. No CPU has the tables loaded, and nothing uses them
     /// afterwards.
     pub fn free_all(&mut self, mapped: impl Iterator<Item = Range<usize>>) {
         if self.root.0 != 0 {
             kernel_map::take_out_of(self.root_table());
-            self.free_upper(self.root, LEVELS - 1, 0, &mut mapped.peekable());
+            let mut ending = Ending { mapped: mapped.peekable(), pages: FreeBatch::new() };
+            self.free_upper(self.root, LEVELS - 1, 0, &mut ending);
             self.root = PhysAddr(0);
         }
     }
@@ -39,7 +49,7 @@ impl Tables {
         addr: PhysAddr,
         level: usize,
         base: usize,
-        mapped: &mut Peekable<impl Iterator<Item = Range<usize>>>,
+        ending: &mut Ending<impl Iterator<Item = Range<usize>>>,
     ) {
         // SAFETY: nobody else uses the tables any more.
         let table = unsafe { Table::at(addr) };
@@ -56,9 +66,9 @@ impl Tables {
                 table.store(index, Entry::NONE);
                 let start = base + index * paging::span(level);
                 if level > 1 {
-                    self.free_upper(entry.addr(), level - 1, start, mapped);
+                    self.free_upper(entry.addr(), level - 1, start, ending);
                 } else if !entry.has(PteFlags::LARGE) {
-                    self.free_leaf(Leaf::new(entry.addr(), start), mapped);
+                    self.free_leaf(Leaf::new(entry.addr(), start), ending);
                 } else if is_counted(entry) {
                     huge::uncount_mapping(entry.addr());
                     // SAFETY: the entry was taken out; a huge one that is counted owns a reference to each frame.
@@ -69,17 +79,20 @@ impl Tables {
         self.free_empty_table(addr);
     }
 
-    fn free_leaf(&self, leaf: Leaf<'_>, mapped: &mut Peekable<impl Iterator<Item = Range<usize>>>) {
+    fn free_leaf(&self, leaf: Leaf<'_>, ending: &mut Ending<impl Iterator<Item = Range<usize>>>) {
         let end = leaf.base + paging::span(1);
         if mapped::by_node() {
             mapped::uncount_table_on_nodes(leaf.table());
         }
+        let Ending { mapped, pages } = ending;
         while let Some(range) = mapped.peek().filter(|range| range.start < end) {
             if range.end > leaf.base {
                 leaf.table().for_each_filled(leaf.indices(range), |index, entry| {
                     leaf.table().store(index, Entry::NONE);
                     // SAFETY: the entry was taken out, and nobody else uses the table any more.
-                    drop(unsafe { take_frame(entry) });
+                    if let Some(frame) = unsafe { take_frame(entry) } {
+                        frame.drop_into(pages);
+                    }
                 });
             }
             if range.end > end {

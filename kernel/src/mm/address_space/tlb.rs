@@ -16,8 +16,11 @@ use crate::{
         Frame, PAGE_SIZE, PhysAddr,
         huge::{HUGE_PAGES, HUGE_SIZE, HugeFrame},
         mapped,
+        node::{self, FreeBatch},
+        try_alloc,
     },
 };
+use alloc::vec::Vec;
 use arrayvec::ArrayVec;
 use asid::Forget;
 use core::{ops::Range, sync::atomic::Ordering};
@@ -25,8 +28,10 @@ use crossbeam_utils::CachePadded;
 
 /// Above so many pages, forgetting everything is cheaper than page by page.
 const PAGE_BY_PAGE: usize = 32;
-/// Frames collected before they are freed.
-const FRAMES: usize = 1024;
+/// Frames collected in place. A page of the heap holds as many.
+const FRAMES: usize = PAGE_SIZE / size_of::<Frame>();
+/// Pages of the heap that take more frames, 64 MiB of them with those in place, so that other CPUs are called less often.
+const ASIDE: usize = 15;
 /// Huge pages collected before they are freed: 128 MiB.
 const HUGE_FRAMES: usize = 64;
 /// Room that a caller wants before it works on a leaf table.
@@ -146,6 +151,8 @@ pub(super) struct Gather<'a> {
     /// The end of the last page touched.
     end: usize,
     frames: ArrayVec<Frame, FRAMES>,
+    /// Frames that were collected before those.
+    aside: ArrayVec<Vec<Frame>, ASIDE>,
     huge: ArrayVec<HugeFrame, HUGE_FRAMES>,
     tables: ArrayVec<PhysAddr, 64>,
     anonymous: isize,
@@ -159,6 +166,7 @@ impl<'a> Gather<'a> {
             start: usize::MAX,
             end: 0,
             frames: ArrayVec::new(),
+            aside: ArrayVec::new(),
             huge: ArrayVec::new(),
             tables: ArrayVec::new(),
             anonymous: 0,
@@ -168,8 +176,36 @@ impl<'a> Gather<'a> {
 
     /// Makes room for a leaf table's worth. No spin lock is held.
     pub(super) fn make_room(&mut self) {
-        if self.frames.remaining_capacity() < LEAF {
+        if self.frames.remaining_capacity() < LEAF && !self.set_aside() {
             self.flush();
+        }
+    }
+
+    /// Puts the frames that were collected aside, if memory is plentiful: then the heap has a page without waiting for one.
+    #[cold]
+    fn set_aside(&mut self) -> bool {
+        if self.aside.is_full() || !node::is_plentiful(0) {
+            return false;
+        }
+        let Ok(mut more) = try_alloc::vec_with_capacity::<Frame>(FRAMES) else { return false };
+        let len = self.frames.len();
+        // SAFETY: the vector has room for as many as there can be. They move there: here none are left before there are some.
+        unsafe {
+            self.frames.set_len(0);
+            more.as_mut_ptr().copy_from_nonoverlapping(self.frames.as_ptr(), len);
+            more.set_len(len);
+        }
+        self.aside.push(more);
+        true
+    }
+
+    #[cold]
+    fn free_aside(&mut self, batch: &mut FreeBatch) {
+        for frames in self.aside.drain(..) {
+            if mapped::by_node() {
+                mapped::uncount_frames_on_nodes(&frames);
+            }
+            frames.into_iter().for_each(|frame| frame.drop_into(batch));
         }
     }
 
@@ -233,10 +269,15 @@ impl<'a> Gather<'a> {
         }
         self.space.flush(self.start..self.end);
         (self.start, self.end) = (usize::MAX, 0);
+        let mut batch = FreeBatch::new();
+        if !self.aside.is_empty() {
+            self.free_aside(&mut batch);
+        }
         if mapped::by_node() {
             mapped::uncount_frames_on_nodes(&self.frames);
         }
-        self.frames.clear();
+        self.frames.drain(..).for_each(|frame| frame.drop_into(&mut batch));
+        drop(batch);
         self.huge.clear();
         for table in self.tables.drain(..) {
             self.space.tables.free_unlinked(table);

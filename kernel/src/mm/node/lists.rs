@@ -374,11 +374,16 @@ pub fn free_page(frame: u32) {
 #[inline]
 pub fn free_known_page(frame: u32, page: &Page) {
     page.end_use();
-    let limit = LIST_LIMIT.load(Ordering::Relaxed);
-    let kept = with_lists(|lists| lists.is_home(page) && lists.pages.push_below(limit, frame));
-    if kept != Some(true) {
-        free_page_slow(frame, limit);
+    if !keep_page(frame, page) {
+        free_page_slow(frame);
     }
+}
+
+/// Keeps a page that is marked as free if there is room, and it is near; whether it did.
+#[inline]
+pub(super) fn keep_page(frame: u32, page: &Page) -> bool {
+    let limit = LIST_LIMIT.load(Ordering::Relaxed);
+    with_lists(|lists| lists.is_home(page) && lists.pages.push_below(limit, frame)) == Some(true)
 }
 
 /// Gives a page back that is full of zeros.
@@ -399,7 +404,8 @@ pub fn free_zeroed_page(frame: u32) {
 
 /// Makes room on the list, or does without it.
 #[cold]
-fn free_page_slow(frame: u32, limit: usize) {
+fn free_page_slow(frame: u32) {
+    let limit = LIST_LIMIT.load(Ordering::Relaxed);
     let kept = with_lists(|lists| {
         if !lists.is_home(page(frame)) {
             return lists.send_home(frame);

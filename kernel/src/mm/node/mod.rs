@@ -4,6 +4,7 @@
 //! |---|---|
 //! | here | the nodes: their buddies and reserves, which node serves whom |
 //! | `lists` | what each CPU keeps at hand |
+//! | `batch` | pages that are given back many at a time |
 //! | `zeroed` | each node's stock of zeroed pages, filled by idle CPUs |
 //! | `spare` | large blocks where small ones would do |
 //! | `events` | which node's memory went to whom, for statistics |
@@ -14,11 +15,13 @@
 //! Locks: each node's buddy and its stock of zeroed pages (class FRAME, interrupts off, never two at once). Nothing here waits; what
 //! to do when memory is short is in `reclaim`.
 
+mod batch;
 mod events;
 mod lists;
 mod spare;
 mod zeroed;
 
+pub use batch::FreeBatch;
 pub use events::{Events, events, pages_given_out};
 pub use lists::page_set;
 pub(super) use lists::{
@@ -41,6 +44,7 @@ use crate::{
 };
 use buddy::Buddy;
 use core::{
+    iter,
     ops::Range,
     sync::atomic::{AtomicU32, AtomicUsize, Ordering},
 };
@@ -295,36 +299,9 @@ pub(super) fn free_range(start: u32, end: u32) {
 }
 
 /// Gives back many blocks of one order, one after the other as `next` tells them.
-fn free_blocks_of_any_node(order: u8, mut next: impl FnMut() -> Option<u32>) {
-    let only = topology().node_count() == 1;
-    let node_of = |frame| if only { 0 } else { page(frame).node() };
-    let size = 1 << order;
-    let mut block = next();
-    // The lock is taken once for those in a row that are on one node: all of them, mostly.
-    while let Some(first) = block {
-        let node = node_of(first);
-        NODES[node].with_buddy(|buddy| {
-            NODES[node].count_batch();
-            while let Some(start) = block
-                && node_of(start) == node
-            {
-                // What was used in a row comes back in a row, up or down: that is merged before it gets to the buddy.
-                let mut run = start..start + size;
-                block = loop {
-                    match next() {
-                        Some(above) if above == run.end && node_of(above) == node => {
-                            run.end += size;
-                        }
-                        Some(below) if below + size == run.start && node_of(below) == node => {
-                            run.start = below;
-                        }
-                        other => break other,
-                    }
-                };
-                buddy.add_range(run.start, run.end);
-            }
-        });
-    }
+fn free_blocks_of_any_node(order: u8, next: impl FnMut() -> Option<u32>) {
+    let mut batch = FreeBatch::new();
+    iter::from_fn(next).for_each(|start| batch.add_block(start..start + (1 << order)));
 }
 
 const _: () = assert!(PAGE_SIZE == 4096, "the reserve's formula is in 4 KiB pages");
