@@ -4,7 +4,7 @@ use super::{
     AddressSpace, Copies, Map, Prot, Removed, STACK_GUARD_GAP,
     huge::{self, Part},
     map::{limit_pages, page_align},
-    tables::{is_mapped, is_sole_owner, take_frame},
+    tables::{Leaf, is_mapped, is_sole_owner, take_frame},
     tlb::Gather,
     vma::{ACCESS, Backing, Vma, VmaFlags, access_flags, protection},
 };
@@ -80,16 +80,7 @@ impl AddressSpace {
                 }
             };
             gather.make_room();
-            let _guard = leaf.lock();
-            leaf.table().for_each_filled(leaf.indices(&range), |index, entry| {
-                if copies == Copies::Stay && entry.has(PteFlags::ANONYMOUS) {
-                    return;
-                }
-                let entry = leaf.table().swap(index, Entry::NONE);
-                // SAFETY: the entry was taken out under the table's lock.
-                let frame = unsafe { take_frame(entry) };
-                gather.frame(leaf.addr_of(index), frame, entry.has(PteFlags::ANONYMOUS));
-            });
+            zap_leaf(leaf, leaf.indices(&range), copies, gather);
             Ok(())
         });
     }
@@ -223,32 +214,8 @@ impl AddressSpace {
                     return Ok(());
                 }
             };
-            let _guard = leaf.lock();
-            // Kept in registers by the loop, and told afterwards.
-            let mut seen = PteFlags::empty();
-            let mut changed = None;
-            for index in leaf.indices(&range) {
-                let entry = leaf.table().load(index);
-                if !is_mapped(entry) {
-                    continue;
-                }
-                seen |= entry.flags();
-                let new = rights.given_to(entry, is_sole_owner);
-                if new != entry {
-                    // The CPU may set the accessed and dirty bits until the exchange.
-                    let old = leaf.table().swap(index, new);
-                    let bits = old.flags() & (PteFlags::ACCESSED | PteFlags::DIRTY);
-                    if !new.has(bits) {
-                        leaf.table().store(index, new.with(bits));
-                    }
-                    changed = Some((changed.map_or(index, |(first, _)| first), index));
-                }
-            }
+            let seen = rights.give_to_leaf(leaf, leaf.indices(&range), gather);
             has_own_pages |= seen.contains(PteFlags::ANONYMOUS);
-            if let Some((first, last)) = changed {
-                gather.touch(leaf.addr_of(first));
-                gather.touch(leaf.addr_of(last));
-            }
             Ok(())
         });
         has_own_pages
@@ -408,6 +375,37 @@ impl Rights {
         }
     }
 
+    /// Changes the entries of a leaf table; the flags that any of them had.
+    fn give_to_leaf(
+        self,
+        leaf: Leaf<'_>,
+        indices: Range<usize>,
+        gather: &mut Gather<'_>,
+    ) -> PteFlags {
+        let table = leaf.table();
+        let _guard = leaf.lock();
+        let (mut seen, mut changed) = (PteFlags::empty(), Span::NONE);
+        for index in indices {
+            let entry = table.load(index);
+            if !is_mapped(entry) {
+                continue;
+            }
+            seen |= entry.flags();
+            let new = self.given_to(entry, is_sole_owner);
+            if new != entry {
+                // The CPU may set the accessed and dirty bits until the exchange.
+                let old = table.swap(index, new);
+                let bits = old.flags() & (PteFlags::ACCESSED | PteFlags::DIRTY);
+                if !new.has(bits) {
+                    table.store(index, new.with(bits));
+                }
+                changed.add(index);
+            }
+        }
+        changed.tell(leaf, gather);
+        seen
+    }
+
     /// The entry with these rights.
     #[inline]
     fn given_to(self, entry: Entry, is_sole_owner: impl Fn(Entry) -> bool) -> Entry {
@@ -421,6 +419,53 @@ impl Rights {
         let write = if at_once { PteFlags::WRITE } else { PteFlags::empty() };
         entry.without(old).with(self.all | write)
     }
+}
+
+/// The first and the last of the entries of a leaf table that were changed: told to a [`Gather`] at once, as loops over them are hot.
+struct Span {
+    first: usize,
+    last: usize,
+}
+
+impl Span {
+    const NONE: Span = Span { first: usize::MAX, last: 0 };
+
+    /// Adds an entry behind those that were added.
+    #[inline]
+    fn add(&mut self, index: usize) {
+        self.first = self.first.min(index);
+        self.last = index;
+    }
+
+    fn tell(&self, leaf: Leaf<'_>, gather: &mut Gather<'_>) {
+        if self.first != Span::NONE.first {
+            gather.touch(leaf.addr_of(self.first));
+            gather.touch(leaf.addr_of(self.last));
+        }
+    }
+}
+
+/// Empties entries of a leaf table, or only those that show an object's own pages. The gather has room for a table's worth.
+fn zap_leaf(leaf: Leaf<'_>, indices: Range<usize>, copies: Copies, gather: &mut Gather<'_>) {
+    let table = leaf.table();
+    let _guard = leaf.lock();
+    let (mut emptied, mut private, mut of_objects) = (Span::NONE, 0, 0);
+    table.for_each_filled(indices, |index, entry| {
+        let is_private = entry.has(PteFlags::ANONYMOUS);
+        if copies == Copies::Stay && is_private {
+            return;
+        }
+        // Not an exchange: what the CPU notes of an access until then, nobody wants to know any more.
+        table.store(index, Entry::NONE);
+        emptied.add(index);
+        // SAFETY: the entry was taken out under the table's lock.
+        if let Some(frame) = unsafe { take_frame(entry) } {
+            *(if is_private { &mut private } else { &mut of_objects }) += 1;
+            gather.push(frame);
+        }
+    });
+    emptied.tell(leaf, gather);
+    gather.uncount(private, of_objects);
 }
 
 /// Page-aligned, within user space; the length rounded up to pages.

@@ -175,8 +175,11 @@ impl AddressSpace {
                     && leaf.table().compare_exchange(index, page, Entry::NONE).is_ok()
                 {
                     // SAFETY: the entry was taken out under the table's lock.
-                    let frame = unsafe { super::tables::take_frame(page) };
-                    gather.frame(leaf.addr_of(index), frame, true);
+                    if let Some(frame) = unsafe { super::tables::take_frame(page) } {
+                        gather.push(frame);
+                    }
+                    gather.touch(leaf.addr_of(index));
+                    gather.uncount(1, 0);
                     *freed += 1;
                 }
             }

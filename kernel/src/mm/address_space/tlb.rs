@@ -232,19 +232,19 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// A frame that was mapped at `addr`, and whether it was private memory.
-    pub(super) fn frame(&mut self, addr: usize, frame: Option<Frame>, anonymous: bool) {
-        self.touch(addr);
-        let Some(frame) = frame else { return };
-        if anonymous {
-            self.anonymous -= 1;
-        } else {
-            self.file -= 1;
-        }
+    /// A frame that was mapped at an address that is told besides.
+    #[inline]
+    pub(super) fn push(&mut self, frame: Frame) {
         if let Err(full) = self.frames.try_push(frame) {
             self.flush();
             self.frames.push(full.element());
         }
+    }
+
+    /// Pages that were resident and are not any more: private memory, and pages of objects.
+    pub(super) fn uncount(&mut self, anonymous: isize, file: isize) {
+        self.anonymous -= anonymous;
+        self.file -= file;
     }
 
     /// A table that was unlinked, and an address in the range that it served.
