@@ -173,7 +173,7 @@ fn change<R>(task: &Arc<Task>, change: impl FnOnce(&TaskSched) -> R) -> R {
     if deadline::stop_throttling(sched) {
         // It left its queue, perhaps not yet its CPU, which waits for nobody.
         while sched.on_cpu().get() {
-            core::hint::spin_loop();
+            cpu::relax();
         }
         enqueue_on(choose_cpu(task), task.clone(), 0);
     }
@@ -224,7 +224,7 @@ pub fn set_affinity(task: &Arc<Task>, mask: CpuMask) -> Result<()> {
     if let Some(queued) = queued {
         // Its old CPU may still be switching away from it, which waits for nobody.
         while sched.on_cpu().get() {
-            core::hint::spin_loop();
+            cpu::relax();
         }
         enqueue_on(choose_cpu(task), queued, 0);
     } else if running {

@@ -84,7 +84,7 @@ pub fn wake(task: &Arc<Task>, event: WakeEvent) -> bool {
     }
     // It left its queue, so its state stays; its stack may be in use until its CPU has switched away, which waits for nobody.
     while sched.on_cpu().get() {
-        core::hint::spin_loop();
+        cpu::relax();
     }
     if state & (TaskState::Uninterruptible as u32 | TaskState::Killable as u32) != 0 {
         QUEUES.on(sched.cpu()).uninterruptible.fetch_sub(1, Ordering::Relaxed);

@@ -193,7 +193,7 @@ impl<T: ?Sized> RwLock<T> {
         // The grant's stores to the word came before it unlinked us (release, acquire), which is its last touch of the node and
         // comes right after the wake-up.
         while waiter.is_linked() {
-            core::hint::spin_loop();
+            cpu::relax();
         }
         Ok(())
     }

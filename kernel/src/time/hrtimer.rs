@@ -146,7 +146,7 @@ impl Timer {
                 return was_armed;
             }
             while base.running.load(Acquire) == self.address() {
-                core::hint::spin_loop();
+                cpu::relax();
             }
         }
     }

@@ -55,7 +55,7 @@ pub(super) fn call_on(mask: CpuMask, f: &(dyn Fn() + Sync)) {
             }
         }
         while slot.waiting_for.load(Ordering::Acquire) != 0 {
-            core::hint::spin_loop();
+            cpu::relax();
         }
     }
     irq::preempt_enable();

@@ -219,7 +219,7 @@ pub unsafe fn switch(prev: &Thread, next: &Thread) {
     let (from, to) = (prev, next);
     // Its old CPU may still be saving its registers; that takes a moment and no lock of ours.
     while to.on_cpu.load(Ordering::Acquire) {
-        core::hint::spin_loop();
+        cpu::relax();
     }
     to.on_cpu.store(true, Ordering::Relaxed);
     to.cpu.store(index as u32, Ordering::Relaxed);
