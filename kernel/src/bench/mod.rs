@@ -1,4 +1,4 @@
-//! The kernel measures itself (`kbench` on its command line): allocation, scheduling, locks, RCU, look-ups.
+//! The kernel measures itself (`kbench` on its command line): allocation, scheduling, locks, RCU, look-ups, page faults.
 //!
 //! | file | what it measures |
 //! |---|---|
@@ -8,12 +8,14 @@
 //! | [`lock`] | spin locks, mutexes, reader-writer and sequence locks, by one CPU and by all |
 //! | [`rcu`] | read-side sections and grace periods |
 //! | [`lookup`] | processes and descriptors by their numbers |
+//! | [`fault`] | first touches of memory |
 //!
 //! Runs in a kernel thread after the start of all CPUs and file systems, instead of the first program, and ends with the machine turned off.
 //! docs/benchmarking.md says what the lines mean. Nothing of the kernel knows that it is being measured.
 #![forbid(unsafe_code)]
 
 mod alloc;
+mod fault;
 mod harness;
 mod lock;
 mod lookup;
@@ -23,12 +25,13 @@ mod sched;
 use crate::drivers::power;
 
 /// The groups by name, in the order in which they run.
-const GROUPS: [(&str, fn()); 5] = [
+const GROUPS: [(&str, fn()); 6] = [
     ("alloc", alloc::measure),
     ("sched", sched::measure),
     ("lock", lock::measure),
     ("rcu", rcu::measure),
     ("lookup", lookup::measure),
+    ("fault", fault::measure),
 ];
 
 /// Measures the groups that are named, separated by commas (all of them if none is), and turns the machine off.
