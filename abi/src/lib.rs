@@ -8,8 +8,10 @@
 #![forbid(unsafe_code)]
 
 mod errno;
+pub mod interface;
 pub mod mqueue;
 pub mod number;
+pub mod rtnetlink;
 pub mod sysv;
 
 pub use errno::Errno;

@@ -71,6 +71,7 @@ fn start_rest() {
 /// What the first program needs of file systems and terminals, once there is a root directory.
 fn start_file_systems() {
     ipc::init();
+    net::device::init();
     time::rtc_device::init();
     // "ttyS0,115200n8": the last one named is the console, its speed is what it is.
     let console = params::get().consoles.last().copied().unwrap_or("ttyS0");

@@ -4,11 +4,15 @@
 //! - `message`: what travels with data: flags, descriptors, credentials.
 //! - `options`: `SOL_SOCKET`.
 //! - `unix`: local sockets (`unix(7)`).
+//! - `device`: interfaces, their addresses, routes (`netdevice(7)`).
+//! - `netlink`: messages to and from the kernel about them (`netlink(7)`, `rtnetlink(7)`).
 //!
 //! Every operation has a try form that answers `EAGAIN`; waiting is done by [`socket::wait_for`] on the queues that `poll` registers on.
 #![forbid(unsafe_code)]
 
+pub mod device;
 pub mod message;
+pub mod netlink;
 pub mod options;
 pub mod socket;
 pub mod unix;
@@ -22,6 +26,12 @@ use alloc::sync::Arc;
 
 /// Local sockets.
 pub const AF_UNIX: u16 = 1;
+/// Internet protocol, version 4.
+pub const AF_INET: u16 = 2;
+/// Bridges between interfaces.
+pub const AF_BRIDGE: u16 = 7;
+/// Messages to and from the kernel.
+pub const AF_NETLINK: u16 = 16;
 /// In `connect(2)`: gives up the association.
 pub const AF_UNSPEC: u16 = 0;
 
@@ -29,6 +39,7 @@ pub const AF_UNSPEC: u16 = 0;
 pub fn create(family: i32, kind: SocketType, protocol: i32) -> Result<Arc<dyn Socket>> {
     match u16::try_from(family) {
         Ok(AF_UNIX) => Ok(unix::create(kind, protocol)?),
+        Ok(AF_NETLINK) => Ok(netlink::create(kind, protocol)?),
         _ => Err(Errno::EAFNOSUPPORT),
     }
 }
@@ -44,6 +55,8 @@ pub fn create_pair(
             let (first, second) = unix::create_pair(kind, protocol)?;
             Ok((first, second))
         }
+        // Made first, as on Linux, for what is wrong with one alone.
+        Ok(AF_NETLINK) => netlink::create(kind, protocol).and(Err(Errno::EOPNOTSUPP)),
         _ => Err(Errno::EAFNOSUPPORT),
     }
 }

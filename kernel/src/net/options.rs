@@ -239,7 +239,8 @@ impl Options {
     }
 }
 
-fn privileged(capability: Capability) -> bool {
+/// Whether the current process has a capability.
+pub fn privileged(capability: Capability) -> bool {
     sched::current().credentials.get(&rcu::read()).has(capability)
 }
 

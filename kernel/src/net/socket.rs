@@ -1,6 +1,9 @@
 //! What every socket can do, the open file that a socket is, and the one place where socket calls wait.
 
-use super::{MessageFlags, Options, ReceiveMessage, SendMessage, UserCredentials};
+use super::{
+    AF_INET, MessageFlags, Options, ReceiveMessage, SendMessage, UserCredentials, device,
+    options::OptionValue,
+};
 use crate::{
     fs::{File, FileOps, IoSink, IoSource},
     process::signal::{self, SigInfo, Signal},
@@ -105,7 +108,15 @@ pub trait Socket: Send + Sync {
     fn peer_credentials(&self) -> UserCredentials {
         UserCredentials::NOBODY
     }
-    /// `ioctl(2)`.
+    /// `setsockopt(2)` at other levels than `SOL_SOCKET`.
+    fn set_option(&self, level: i32, name: u32, value: &[u8]) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// `getsockopt(2)` at other levels than `SOL_SOCKET`.
+    fn option(&self, level: i32, name: u32) -> Result<OptionValue> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// `ioctl(2)`, what the family alone answers; `ENOTTY`.
     fn ioctl(&self, command: u32, argument: usize) -> Result<usize> {
         Err(Errno::ENOTTY)
     }
@@ -157,7 +168,13 @@ impl FileOps for SocketFile {
     }
 
     fn ioctl(&self, _file: &File, command: u32, argument: usize) -> Result<usize> {
-        self.socket.ioctl(command, argument)
+        match self.socket.ioctl(command, argument) {
+            Err(Errno::ENOTTY) if self.socket.family() == AF_INET => {
+                device::ioctl(command, argument)
+            }
+            Err(Errno::ENOTTY) => device::ioctl::any_socket(command, argument),
+            result => result,
+        }
     }
 
     fn release(&self, _file: &File) {

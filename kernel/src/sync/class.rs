@@ -78,12 +78,16 @@ classes! {
     PAGE = 60 nests;
     /// The table of one kind of IPC objects, while one is made or removed: a detach removes a segment under `ADDRESS_SPACE`.
     IPC_TABLE = 62;
+    /// Interfaces, addresses and routes, while one change is made and told.
+    NETWORK_CHANGE = 70;
     /// The state and queue of a socket; never two.
     SOCKET = 71;
     /// One semaphore set, message queue or shared memory segment; never two.
     IPC_OBJECT = 72;
     /// Names of sockets outside the file system.
     SOCKET_NAME = 73;
+    /// Ports of netlink sockets, and who listens to which group.
+    NETLINK_TABLE = 73;
     /// The entries of a directory that lives in memory.
     DIRECTORY_ENTRIES = 74;
     /// A hash bucket of futex waiters.

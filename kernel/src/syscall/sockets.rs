@@ -210,17 +210,13 @@ fn setsockopt(args: &[usize; 6]) -> Result<usize> {
     let &[fd, level, name, value, len, _] = args;
     with_socket(fd, |_, socket| {
         let len = usize::try_from(int(len)).map_err(|_| Errno::EINVAL)?;
-        if int(level) != SOL_SOCKET {
-            return Err(if socket.family() == net::AF_UNIX {
-                Errno::EOPNOTSUPP
-            } else {
-                Errno::ENOPROTOOPT
-            });
-        }
         let mut bytes = [0; 32];
         let len = len.min(bytes.len());
         user::copy_from_user(&mut bytes[..len], UserAddr(value))?;
-        socket.options().set(name as u32, &bytes[..len])
+        match int(level) {
+            SOL_SOCKET => socket.options().set(name as u32, &bytes[..len]),
+            level => socket.set_option(level, name as u32, &bytes[..len]),
+        }
     })?;
     Ok(0)
 }
@@ -230,15 +226,11 @@ fn getsockopt(args: &[usize; 6]) -> Result<usize> {
     with_socket(fd, |_, socket| {
         let room: i32 = user::read(UserAddr(len))?;
         let room = usize::try_from(room).map_err(|_| Errno::EINVAL)?;
-        if int(level) != SOL_SOCKET {
-            return Err(if socket.family() == net::AF_UNIX {
-                Errno::EOPNOTSUPP
-            } else {
-                Errno::ENOPROTOOPT
-            });
-        }
         let int_bytes;
-        let option = socket.options().get(&**socket, name as u32)?;
+        let option = match int(level) {
+            SOL_SOCKET => socket.options().get(&**socket, name as u32)?,
+            level => socket.option(level, name as u32)?,
+        };
         let bytes = match &option {
             OptionValue::Int(int) => {
                 int_bytes = int.to_ne_bytes();

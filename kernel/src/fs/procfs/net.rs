@@ -1,48 +1,69 @@
 //! `/proc/net`: the tables of the network. What has no subsystem behind it yet shows Linux's heading and no rows; what
 //! would have no heading is not there.
 
-use crate::fs::{
-    Inode,
-    synthetic::{Attributes, SyntheticFs},
+use crate::{
+    fs::{
+        Inode,
+        synthetic::{Attributes, SyntheticFs},
+    },
+    net::device,
 };
-use alloc::{sync::Arc, vec::Vec};
+use abi::Errno;
+use alloc::{string::String, sync::Arc, vec::Vec};
+use core::fmt;
 
-/// File name and heading.
-const TABLES: &[(&str, &str)] = &[
+/// Adds the rows of a table.
+type Rows = fn(&mut String) -> fmt::Result;
+
+/// File name, heading and rows.
+const TABLES: &[(&str, &str, Rows)] = &[
     (
         "dev",
         "Inter-|   Receive                                                |  Transmit\n \
          face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n",
+        device::show::devices,
     ),
-    ("unix", "Num       RefCount Protocol Flags    Type St Inode Path\n"),
+    ("unix", "Num       RefCount Protocol Flags    Type St Inode Path\n", none),
     (
         "tcp",
         "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n",
+        none,
     ),
     (
         "udp",
         "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            \n",
+        none,
     ),
     (
         "raw",
         "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n",
+        none,
     ),
     (
         "route",
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT                                                       \n",
+        device::show::routes,
     ),
-    ("arp", "IP address       HW type     Flags       HW address            Mask     Device\n"),
-    ("packet", "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
+    (
+        "arp",
+        "IP address       HW type     Flags       HW address            Mask     Device\n",
+        none,
+    ),
+    ("packet", "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n", none),
 ];
+
+fn none(_: &mut String) -> fmt::Result {
+    Ok(())
+}
 
 /// The directory, as `/proc/<pid>/net` shows it.
 pub fn build(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
     let entries: Vec<_> = TABLES
         .iter()
-        .map(|(name, heading)| {
-            let show = |out: &mut alloc::string::String| {
+        .map(|(name, heading, rows)| {
+            let show = |out: &mut String| {
                 out.push_str(heading);
-                Ok(())
+                rows(out).map_err(|_| Errno::ENOMEM)
             };
             (*name, fs.text(Attributes::root(0o444), show))
         })

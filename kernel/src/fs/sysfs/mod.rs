@@ -2,9 +2,11 @@
 //!
 //! There is one instance. The tree is built at its first mount from what the drivers have registered by then: CPUs and NUMA
 //! nodes (`system`), and the character devices, each once below `/sys/devices`, with links to it from `/sys/class` and
-//! `/sys/dev`. No locks of its own.
+//! `/sys/dev`. Network interfaces (`network`) are looked up at each step, as they come, go and change their names. No locks of
+//! its own.
 
 mod huge_pages;
+mod network;
 mod system;
 
 use super::{
@@ -108,9 +110,8 @@ fn build(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
     let devices = root.dir("devices");
     let virt = devices.dir("virtual");
     let platform = devices.dir("platform").dir("serial8250").dir("tty");
-    for name in ["block", "net"] {
-        class.dir(name);
-    }
+    class.dir("block");
+    network::build(&class, &virt);
     let groups =
         [("mem", class.dir("mem"), virt.dir("mem")), ("tty", class.dir("tty"), virt.dir("tty"))];
     for (name, device, _) in devtmpfs::nodes() {
