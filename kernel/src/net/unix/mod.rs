@@ -266,7 +266,8 @@ impl Socket for UnixSocket {
         if inner.shutdown.contains(Shutdown::RECEIVE) {
             events |= PollEvents::RDHUP | PollEvents::IN | PollEvents::RDNORM;
         }
-        if !inner.queue.is_empty() || !inner.pending.is_empty() {
+        // A message that a reader has taken off for a moment still counts.
+        if !inner.queue.is_empty() || inner.queued > 0 || !inner.pending.is_empty() {
             events |= PollEvents::IN | PollEvents::RDNORM;
         }
         if self.is_connection_oriented() && inner.state == State::Unconnected {
