@@ -2,7 +2,11 @@
 
 use super::heap;
 use abi::{Errno, Result};
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{
+    boxed::Box,
+    sync::{Arc, Weak},
+    vec::Vec,
+};
 use core::{alloc::Layout, ptr::NonNull};
 
 /// An empty vector with room for `capacity` elements; `ENOMEM`.
@@ -35,4 +39,10 @@ pub fn boxed<T>(value: T) -> Result<Box<T>> {
 pub fn arc<T>(value: T) -> Result<Arc<T>> {
     let _ready = heap::ready_for(&slab::arc_layout::<T>()).ok_or(Errno::ENOMEM)?;
     Ok(Arc::new(value))
+}
+
+/// `Arc::new_cyclic` that can fail; `ENOMEM`.
+pub fn arc_cyclic<T>(make: impl FnOnce(&Weak<T>) -> T) -> Result<Arc<T>> {
+    let _ready = heap::ready_for(&slab::arc_layout::<T>()).ok_or(Errno::ENOMEM)?;
+    Ok(Arc::new_cyclic(make))
 }

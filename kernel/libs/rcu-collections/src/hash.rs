@@ -92,6 +92,16 @@ impl<T: Send + Sync + 'static, R: Rcu> RcuHash<T, R> {
         None
     }
 
+    /// Shows the values of one bucket. One that is added or moves meanwhile may be missed.
+    pub fn visit_bucket(&self, _guard: &R::Guard, index: usize, mut visit: impl FnMut(&T)) {
+        let mut at = self.buckets[index & (self.buckets.len() - 1)].load(Ordering::Acquire);
+        // SAFETY: as in `get`.
+        while let Some(node) = unsafe { at.as_ref() } {
+            visit(&node.value);
+            at = node.next.load(Ordering::Acquire);
+        }
+    }
+
     /// Removes what `matches` accepts and adds `value`, in one step for other writers.
     pub fn replace(&self, hash: u64, mut matches: impl FnMut(&T) -> bool, value: T) {
         let index = self.index(hash);
@@ -217,6 +227,20 @@ mod tests {
         assert_eq!(table.remove(3, |v| **v == 10), 1);
         assert!(table.get(&guard, 3, |v| **v == 10).is_none());
         assert_eq!(*table.get_or_insert(3, |v| **v == 17, Arc::new(99)), 17);
+    }
+
+    #[test]
+    fn every_value_is_in_one_bucket() {
+        let table: RcuHash<Arc<u32>, TestRcu> = RcuHash::new(2);
+        for n in 0..20 {
+            table.replace(u64::from(n), |_| false, Arc::new(n));
+        }
+        let mut seen = Vec::new();
+        for bucket in 0..table.buckets() {
+            table.visit_bucket(&TestRcu::read(), bucket, |value| seen.push(**value));
+        }
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(0..20));
     }
 
     #[test]
