@@ -10,7 +10,7 @@ use crate::{
     time::{self, Instant},
 };
 use abi::{Errno, Result};
-use alloc::{string::String, sync::Arc};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{
     fmt,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -107,6 +107,16 @@ pub trait FileOps: Send + Sync {
     /// Where `splice(2)` and `sendfile(2)` get the file's pages, which they do not write; `ENODEV` when it has none to lend.
     fn lent_pages(&self, file: &File) -> Result<Arc<dyn PageSource>> {
         self.page_source(file)
+    }
+    /// Takes up to `count` bytes off a stream in at most `most` references to pages (`splice(2)`): none at its end. `EOPNOTSUPP` for files
+    /// whose bytes have to be copied.
+    fn take_pages(
+        &self,
+        file: &File,
+        count: usize,
+        most: usize,
+    ) -> Result<Vec<super::pipe::Buffer>> {
+        Err(Errno::EOPNOTSUPP)
     }
     /// The largest size the file may grow to by `write(2)` and its kin.
     fn max_size(&self) -> u64 {

@@ -153,6 +153,16 @@ impl<'a> IoSink<'a> {
             |buf| frame.read(offset, buf),
         )
     }
+    /// Leaves room out, without writing there.
+    pub fn skip(&mut self, len: usize) -> usize {
+        let len = len.min(self.remaining);
+        match &mut self.target {
+            Sink::User(cursor) => cursor.skip(len),
+            Sink::Kernel(_, at) => *at += len,
+        }
+        self.remaining -= len;
+        len
+    }
     /// Appends zeros.
     pub fn write_zeros(&mut self, len: usize) -> Result<usize> {
         let len = len.min(self.remaining);
@@ -231,6 +241,22 @@ impl<'a> IoSource<'a> {
         };
         self.remaining -= done;
         Ok(done)
+    }
+    /// Whether the bytes are a page's.
+    pub fn is_page(&self) -> bool {
+        matches!(self.origin, Source::Frame(..))
+    }
+    /// Hands out a reference to what is left of a page, where the bytes are one's: frame, offset, length.
+    pub fn take_page(&mut self) -> Option<(Frame, usize, usize)> {
+        match &mut self.origin {
+            Source::Frame(frame, offset) => {
+                let (start, len) = (*offset, self.remaining);
+                *offset += len;
+                self.remaining = 0;
+                Some((Frame::clone(frame), start, len))
+            }
+            Source::User(_) => None,
+        }
     }
     /// Drops bytes (a sink like `/dev/null`).
     pub fn skip(&mut self, len: usize) {

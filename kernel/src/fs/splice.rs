@@ -265,9 +265,28 @@ fn pages_to_pipe(
     Ok(moved)
 }
 
-/// A source without pages (a terminal, a device): its bytes are read into fresh pages.
+/// A stream that keeps its bytes in pages (a socket): they become buffers of the pipe.
 fn stream_to_pipe(input: &File, to: &PipeSide<'_>, count: usize) -> Result<usize> {
-    to.wait(PollEvents::OUT, || to.with_room().map(drop))?;
+    let room = to.wait(PollEvents::OUT, || Ok(to.with_room()?.ring.free_slots()))?;
+    let take = || input.ops().take_pages(input, count, room);
+    let taken = match to.blocking {
+        Blocking::Yes => input.wait_for(PollEvents::IN, take),
+        Blocking::No => take(),
+    };
+    let buffers = match taken {
+        Err(Errno::EOPNOTSUPP) => return bytes_to_pipe(input, to, count),
+        buffers => buffers?,
+    };
+    let moved = buffers.iter().map(Buffer::len).sum();
+    if moved > 0 {
+        to.pipe.lock().ring.push_late(buffers);
+        to.pipe.wake_readers();
+    }
+    Ok(moved)
+}
+
+/// A source without pages (a terminal, a device): its bytes are read into fresh pages.
+fn bytes_to_pipe(input: &File, to: &PipeSide<'_>, count: usize) -> Result<usize> {
     let frame = Frame::alloc_uninit(PageKind::Other)?;
     let mut bytes = [0; 512];
     let want = count.min(bytes.len());

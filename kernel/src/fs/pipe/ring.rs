@@ -29,6 +29,28 @@ impl Buffer {
         Buffer { frame, offset, len, owned: false, packet: false }
     }
 
+    /// A page of its owner alone, who may append to it. It holds `len` bytes.
+    pub fn owned(frame: Frame, len: usize) -> Buffer {
+        Buffer { frame, offset: 0, len, owned: true, packet: false }
+    }
+
+    /// How many bytes can be appended.
+    pub fn room(&self) -> usize {
+        if self.owned && !self.packet { PAGE_SIZE - self.offset - self.len } else { 0 }
+    }
+
+    /// Appends `count` bytes, for which there is room; how many came.
+    pub fn append(&mut self, source: &mut IoSource<'_>, count: usize) -> Result<usize> {
+        let n = source.read_frame(&self.frame, self.offset + self.len, count)?;
+        self.len += n;
+        Ok(n)
+    }
+
+    /// The page, if nobody else holds it: to be filled anew.
+    pub fn into_spare(self) -> Option<Frame> {
+        (self.owned && self.frame.ref_count() == 1).then_some(self.frame)
+    }
+
     /// Bytes left in it.
     pub fn len(&self) -> usize {
         self.len
@@ -49,6 +71,18 @@ impl Buffer {
         debug_assert!(n <= self.len);
         self.offset += n;
         self.len -= n;
+    }
+
+    /// Another reference to the bytes as they are.
+    pub fn reference(&self) -> Buffer {
+        Buffer::shared(self.frame.clone(), self.offset, self.len)
+    }
+
+    /// Takes the first `len` bytes off, of more that are there.
+    pub fn split_front(&mut self, len: usize) -> Buffer {
+        let front = self.share_front(len);
+        self.consume(front.len);
+        front
     }
 
     /// Another reference to the first `len` bytes (`tee(2)`): neither side appends to the page afterwards.
@@ -112,6 +146,16 @@ impl Ring {
         self.buffers.pop_front()
     }
 
+    /// How many slots are free.
+    pub fn free_slots(&self) -> usize {
+        self.slots.saturating_sub(self.buffers.len())
+    }
+
+    /// Appends buffers that there was room for a moment ago, even if the ring filled up meanwhile.
+    pub fn push_late(&mut self, buffers: impl IntoIterator<Item = Buffer>) {
+        self.buffers.extend(buffers);
+    }
+
     /// Appends a buffer to a ring that is not full.
     pub fn push(&mut self, buffer: Buffer) {
         debug_assert!(!self.is_full());
@@ -129,9 +173,7 @@ impl Ring {
             let piece = if front.len <= wanted {
                 source.buffers.pop_front()
             } else {
-                let piece = front.share_front(wanted);
-                front.consume(wanted);
-                Some(piece)
+                Some(front.split_front(wanted))
             };
             done += piece.as_ref().map_or(0, Buffer::len);
             self.buffers.extend(piece);
@@ -168,8 +210,8 @@ impl Ring {
     }
 
     fn recycle(&mut self, buffer: Buffer) {
-        if buffer.owned && self.spare.is_none() && buffer.frame.ref_count() == 1 {
-            self.spare = Some(buffer.frame);
+        if self.spare.is_none() {
+            self.spare = buffer.into_spare();
         }
     }
 
@@ -205,12 +247,9 @@ impl Ring {
         if odd != 0
             && !packet
             && let Some(last) = self.buffers.back_mut()
-            && last.owned
-            && !last.packet
-            && last.offset + last.len + odd <= PAGE_SIZE
+            && last.room() >= odd
         {
-            let n = src.read_frame(&last.frame, last.offset + last.len, odd)?;
-            last.len += n;
+            let n = last.append(src, odd)?;
             total += n;
             if n < odd {
                 return Ok(total);
