@@ -15,7 +15,7 @@ pub mod rtnetlink;
 pub mod sysv;
 
 pub use errno::Errno;
-pub use linux_raw_sys::{auxvec, elf, general, ioctl, prctl, system};
+pub use linux_raw_sys::{auxvec, elf, general, ioctl, net, prctl, system};
 
 /// What every fallible kernel function returns.
 pub type Result<T, E = Errno> = core::result::Result<T, E>;

@@ -9,6 +9,7 @@ use crate::{
 };
 use abi::{Errno, Result};
 use alloc::{sync::Arc, vec::Vec};
+use smallvec::SmallVec;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 bitflags::bitflags! {
@@ -80,6 +81,23 @@ impl UserCredentials {
     }
 }
 
+/// A protocol's control message (`cmsg(3)`).
+pub struct ControlMessage {
+    /// `cmsg_level`.
+    pub level: i32,
+    /// `cmsg_type`.
+    pub kind: i32,
+    /// What is behind its header.
+    pub data: SmallVec<[u8; 16]>,
+}
+
+impl ControlMessage {
+    /// With a value of its own type.
+    pub fn new(level: i32, kind: i32, value: &(impl IntoBytes + Immutable)) -> ControlMessage {
+        ControlMessage { level, kind, data: SmallVec::from_slice(value.as_bytes()) }
+    }
+}
+
 /// What `sendmsg(2)` sends.
 pub struct SendMessage<'a, 'b> {
     /// The bytes; a try that succeeds has taken some.
@@ -92,12 +110,21 @@ pub struct SendMessage<'a, 'b> {
     pub rights: Vec<Arc<File>>,
     /// Whom the sender says it is, checked.
     pub credentials: Option<UserCredentials>,
+    /// Control messages for the protocol.
+    pub controls: &'a [ControlMessage],
 }
 
 impl<'a, 'b> SendMessage<'a, 'b> {
     /// Bytes alone.
     pub fn new(data: &'a mut IoSource<'b>, flags: MessageFlags) -> SendMessage<'a, 'b> {
-        SendMessage { data, address: None, flags, rights: Vec::new(), credentials: None }
+        SendMessage {
+            data,
+            address: None,
+            flags,
+            rights: Vec::new(),
+            credentials: None,
+            controls: &[],
+        }
     }
 }
 
@@ -115,6 +142,8 @@ pub struct ReceiveMessage<'a, 'b> {
     pub rights: Vec<Arc<File>>,
     /// Who the sender is, where the socket wants to know (`SO_PASSCRED`).
     pub credentials: Option<UserCredentials>,
+    /// Where the protocol's control messages go, if the call takes any.
+    pub controls: Option<&'a mut Vec<ControlMessage>>,
 }
 
 impl<'a, 'b> ReceiveMessage<'a, 'b> {
@@ -127,6 +156,7 @@ impl<'a, 'b> ReceiveMessage<'a, 'b> {
             address: None,
             rights: Vec::new(),
             credentials: None,
+            controls: None,
         }
     }
 }

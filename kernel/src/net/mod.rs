@@ -3,6 +3,7 @@
 //! - `socket`: what every socket can do ([`Socket`]), the file it is to user space, and the one place where socket calls wait.
 //! - `message`: what travels with data: flags, descriptors, credentials.
 //! - `options`: `SOL_SOCKET`.
+//! - `payload`: the bytes of a message.
 //! - `unix`: local sockets (`unix(7)`).
 //! - `device`: interfaces, their addresses, routes (`netdevice(7)`).
 //! - `netlink`: messages to and from the kernel about them (`netlink(7)`, `rtnetlink(7)`).
@@ -14,6 +15,7 @@ pub mod device;
 pub mod message;
 pub mod netlink;
 pub mod options;
+mod payload;
 pub mod socket;
 pub mod unix;
 

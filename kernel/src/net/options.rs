@@ -61,6 +61,8 @@ bitflags::bitflags! {
         const REUSE_PORT = 0x80;
         const PASS_CREDENTIALS = 0x100;
         const LINGER = 0x200;
+        /// The size of the send buffer was asked for: nobody else changes it.
+        const SEND_BUFFER_CHOSEN = 0x400;
     }
 }
 
@@ -90,10 +92,15 @@ pub enum OptionValue {
 impl Options {
     /// All as they are at first.
     pub fn new() -> Options {
+        Options::with_buffers(DEFAULT_BUFFER, DEFAULT_BUFFER)
+    }
+
+    /// The same with buffers of other sizes.
+    pub fn with_buffers(send: usize, receive: usize) -> Options {
         Options {
             switches: AtomicU32::new(0),
-            send_buffer: AtomicUsize::new(DEFAULT_BUFFER),
-            receive_buffer: AtomicUsize::new(DEFAULT_BUFFER),
+            send_buffer: AtomicUsize::new(send),
+            receive_buffer: AtomicUsize::new(receive),
             receive_timeout: AtomicU64::new(NO_TIMEOUT),
             send_timeout: AtomicU64::new(NO_TIMEOUT),
             linger_seconds: AtomicU32::new(0),
@@ -101,6 +108,30 @@ impl Options {
             priority: AtomicU32::new(0),
             mark: AtomicU32::new(0),
         }
+    }
+
+    /// A copy of them as they are now: what a connection has of its listener.
+    pub fn inherited(&self) -> Options {
+        let word = |word: &AtomicU32| AtomicU32::new(word.load(Ordering::Relaxed));
+        let size = |size: &AtomicUsize| AtomicUsize::new(size.load(Ordering::Relaxed));
+        let time = |time: &AtomicU64| AtomicU64::new(time.load(Ordering::Relaxed));
+        Options {
+            switches: word(&self.switches),
+            send_buffer: size(&self.send_buffer),
+            receive_buffer: size(&self.receive_buffer),
+            receive_timeout: time(&self.receive_timeout),
+            send_timeout: time(&self.send_timeout),
+            linger_seconds: word(&self.linger_seconds),
+            low_water: word(&self.low_water),
+            priority: word(&self.priority),
+            mark: word(&self.mark),
+        }
+    }
+
+    /// How long a close waits for what was sent (`SO_LINGER`).
+    pub fn linger(&self) -> Option<Duration> {
+        let seconds = u64::from(self.linger_seconds.load(Ordering::Relaxed));
+        self.is_on(Switches::LINGER).then(|| Duration::from_secs(seconds))
     }
 
     /// Whether a switch is on.
@@ -198,8 +229,7 @@ impl Options {
             word.store(nanos, Ordering::Relaxed);
             return Ok(());
         }
-        let first = value.first_chunk::<4>().ok_or(Errno::EINVAL)?;
-        let int = i32::from_ne_bytes(*first);
+        let int = int_value(value).ok_or(Errno::EINVAL)?;
         if let Some(switch) = Options::by_name(name) {
             self.switch(switch, int != 0);
             return Ok(());
@@ -208,6 +238,7 @@ impl Options {
             SO_SNDBUF | SO_SNDBUFFORCE => {
                 let bytes = buffer_size(int, name == SO_SNDBUFFORCE)?.max(MIN_SEND_BUFFER);
                 self.send_buffer.store(bytes, Ordering::Relaxed);
+                self.switch(Switches::SEND_BUFFER_CHOSEN, true);
             }
             SO_RCVBUF | SO_RCVBUFFORCE => {
                 let bytes = buffer_size(int, name == SO_RCVBUFFORCE)?.max(MIN_RECEIVE_BUFFER);
@@ -237,6 +268,11 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// An option's value that is a C `int`, if there are enough bytes for one.
+pub fn int_value(value: &[u8]) -> Option<i32> {
+    value.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes))
 }
 
 /// Whether the current process has a capability.

@@ -5,15 +5,29 @@ use super::{
     options::OptionValue,
 };
 use crate::{
-    fs::{File, FileOps, IoSink, IoSource},
+    fs::{File, FileOps, IoSink, IoSource, pipe::Buffer},
     process::signal::{self, SigInfo, Signal},
     sched,
     sync::{PollEvents, PollTable},
     time::{self, Duration, Instant},
 };
 use abi::{Errno, Result};
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 use arrayvec::ArrayVec;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// The longest queue of connections (`net.core.somaxconn`).
+static MAX_BACKLOG: AtomicU32 = AtomicU32::new(4096);
+
+/// The longest queue of connections that `listen(2)` makes.
+pub fn max_backlog() -> u32 {
+    MAX_BACKLOG.load(Ordering::Relaxed)
+}
+
+/// Changes it.
+pub fn set_max_backlog(most: u32) {
+    MAX_BACKLOG.store(most, Ordering::Relaxed);
+}
 
 /// `SOCK_*` types.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,8 +89,12 @@ pub trait Socket: Send + Sync {
     fn options(&self) -> &Options;
     /// `bind(2)`.
     fn bind(&self, address: &[u8]) -> Result<()>;
-    /// `connect(2)`. When it must wait it registers `table` on what it waits for.
-    fn connect(&self, address: &[u8], table: &mut PollTable) -> Result<()>;
+    /// `connect(2)`. When it must wait it registers `table` on what it waits for. `waiting` is how the caller will.
+    fn connect(&self, address: &[u8], waiting: Waiting, table: &mut PollTable) -> Result<()>;
+    /// What a caller is told who does not wait (any longer) for its connection.
+    fn still_connecting(&self) -> Errno {
+        Errno::EAGAIN
+    }
     /// `listen(2)`.
     fn listen(&self, backlog: usize) -> Result<()> {
         Err(Errno::EOPNOTSUPP)
@@ -85,11 +103,20 @@ pub trait Socket: Send + Sync {
     fn accept(&self) -> Result<Arc<dyn Socket>> {
         Err(Errno::EOPNOTSUPP)
     }
+    /// Who connected, of a socket that was just accepted.
+    fn accepted_from(&self) -> Result<Address> {
+        self.peer_address()
+    }
     /// Sends what there is room for; how many bytes. When it must wait for what `poll` does not tell of (the room of a
     /// destination that the message names) it registers `table` there.
     fn send(&self, message: &mut SendMessage<'_, '_>, table: &mut PollTable) -> Result<usize>;
     /// Receives what is there; how many bytes.
     fn receive(&self, message: &mut ReceiveMessage<'_, '_>) -> Result<usize>;
+    /// Takes up to `count` bytes off a stream in at most `most` references to pages; none at its end. `EOPNOTSUPP` for sockets whose
+    /// bytes have to be copied.
+    fn take_pages(&self, count: usize, most: usize) -> Result<Vec<Buffer>> {
+        Err(Errno::EOPNOTSUPP)
+    }
     /// `shutdown(2)`.
     fn shutdown(&self, how: Shutdown) -> Result<()>;
     /// `getsockname(2)`.
@@ -116,6 +143,8 @@ pub trait Socket: Send + Sync {
     fn option(&self, level: i32, name: u32) -> Result<OptionValue> {
         Err(Errno::EOPNOTSUPP)
     }
+    /// The open file that it is has this inode number.
+    fn opened(&self, inode: u64) {}
     /// `ioctl(2)`, what the family alone answers; `ENOTTY`.
     fn ioctl(&self, command: u32, argument: usize) -> Result<usize> {
         Err(Errno::ENOTTY)
@@ -148,7 +177,14 @@ impl FileOps for SocketFile {
     fn write(&self, _file: &File, src: &mut IoSource<'_>, _offset: &mut u64) -> Result<usize> {
         let mut message = SendMessage::new(src, MessageFlags::empty());
         let result = self.socket.send(&mut message, &mut PollTable::look());
-        broken_pipe(result, MessageFlags::empty())
+        match self.socket.kind() {
+            SocketType::Datagram => result,
+            _ => broken_pipe(result, MessageFlags::empty()),
+        }
+    }
+
+    fn take_pages(&self, _file: &File, count: usize, most: usize) -> Result<Vec<Buffer>> {
+        self.socket.take_pages(count, most)
     }
 
     fn read_deadline(&self, _file: &File, started: Instant) -> Option<Instant> {
@@ -175,6 +211,10 @@ impl FileOps for SocketFile {
             Err(Errno::ENOTTY) => device::ioctl::any_socket(command, argument),
             result => result,
         }
+    }
+
+    fn opened(&self, file: &File) {
+        self.socket.opened(file.inode().ino());
     }
 
     fn release(&self, _file: &File) {

@@ -7,9 +7,9 @@ use crate::{
     net::{
         self, Address, MessageFlags, ReceiveMessage, SendMessage, Shutdown, Socket, SocketFile,
         SocketType, UserCredentials,
-        message::MAX_RIGHTS,
+        message::{ControlMessage, MAX_RIGHTS},
         options::{OptionValue, SOL_SOCKET},
-        socket::{Waiting, broken_pipe, wait_for},
+        socket::{Waiting, broken_pipe, max_backlog, wait_for},
     },
     sched,
     time::{self, Instant, Timespec},
@@ -47,8 +47,6 @@ const MAX_ADDRESS: usize = 128;
 const MAX_VECTOR: usize = 1024;
 /// The longest control data that is looked at (`optmem_max`).
 const MAX_CONTROL: usize = 20_480;
-/// The longest queue of connections (`net.core.somaxconn`).
-const MAX_BACKLOG: usize = 4096;
 
 const SCM_RIGHTS: i32 = 1;
 const SCM_CREDENTIALS: i32 = 2;
@@ -142,7 +140,10 @@ fn connect(args: &[usize; 6]) -> Result<usize> {
     with_socket(fd, |file, socket| {
         let address = read_address(addr, len)?;
         let waiting = Waiting::of(file, MessageFlags::empty(), socket.options().send_timeout());
-        wait_for(&**socket, waiting, |table| socket.connect(&address, table))
+        match wait_for(&**socket, waiting, |table| socket.connect(&address, waiting, table)) {
+            Err(Errno::EAGAIN) => Err(socket.still_connecting()),
+            result => result,
+        }
     })?;
     Ok(0)
 }
@@ -150,7 +151,7 @@ fn connect(args: &[usize; 6]) -> Result<usize> {
 fn listen(args: &[usize; 6]) -> Result<usize> {
     let &[fd, backlog, ..] = args;
     // A negative backlog is a huge one.
-    let backlog = (backlog as u32 as usize).min(MAX_BACKLOG);
+    let backlog = (backlog as u32 as usize).min(max_backlog() as usize);
     with_socket(fd, |_, socket| socket.listen(backlog))?;
     Ok(0)
 }
@@ -170,7 +171,7 @@ fn accept4(args: &[usize; 6]) -> Result<usize> {
         let waiting = Waiting::of(file, MessageFlags::empty(), socket.options().receive_timeout());
         wait_for(&**socket, waiting, |_| socket.accept())
     })?;
-    let peer = (addr != 0).then(|| connection.peer_address());
+    let peer = (addr != 0).then(|| connection.accepted_from());
     let file = open(connection, flags)?;
     if let Some(peer) = peer {
         write_address(addr, len, &peer.map_err(|_| Errno::ECONNABORTED)?)?;
@@ -258,6 +259,7 @@ fn send_all(
         match wait_for(&**socket, waiting, |table| socket.send(message, table)) {
             Ok(count) => sent += count,
             Err(_) if sent > 0 => return Ok(sent),
+            Err(error) if socket.kind() == SocketType::Datagram => return Err(error),
             Err(error) => return broken_pipe(Err(error), flags),
         }
         if message.data.remaining() == 0 || socket.kind() != SocketType::Stream {
@@ -273,9 +275,6 @@ fn receive_some(
     message: &mut ReceiveMessage<'_, '_>,
 ) -> Result<usize> {
     let stream = socket.kind() == SocketType::Stream;
-    if stream && message.data.remaining() == 0 {
-        return Ok(0);
-    }
     let waiting = Waiting::of(file, message.flags, socket.options().receive_timeout());
     let all = message.flags.contains(MessageFlags::WAITALL);
     let wanted = if all { message.data.remaining() } else { socket.options().low_water() };
@@ -390,6 +389,7 @@ fn read_vector(header: &MessageHeader) -> Result<Vec<(UserAddr, usize)>> {
 struct Control {
     rights: Vec<Arc<File>>,
     credentials: Option<UserCredentials>,
+    others: Vec<ControlMessage>,
 }
 
 fn read_control(header: &MessageHeader) -> Result<Control> {
@@ -407,8 +407,11 @@ fn read_control(header: &MessageHeader) -> Result<Control> {
             return Err(Errno::EINVAL);
         }
         let data = &rest[CONTROL_HEADER..head.len];
-        // Other protocols' messages are theirs to understand.
-        if head.level == SOL_SOCKET {
+        if head.level != SOL_SOCKET {
+            // The protocol's to understand.
+            let (level, kind) = (head.level, head.kind);
+            control.others.push(ControlMessage { level, kind, data: data.into() });
+        } else {
             match head.kind {
                 SCM_RIGHTS => read_rights(data, &mut control.rights)?,
                 SCM_CREDENTIALS => {
@@ -456,6 +459,7 @@ fn send_message(file: &File, socket: &Arc<dyn Socket>, at: UserAddr, flags: u32)
     message.address = address.as_deref();
     message.rights = control.rights;
     message.credentials = control.credentials;
+    message.controls = &control.others;
     send_all(file, socket, &mut message)
 }
 
@@ -474,7 +478,7 @@ struct ControlWriter {
 
 impl ControlWriter {
     /// One message, cut short where there is no room.
-    fn put(&mut self, kind: i32, data: &[u8]) -> Result<()> {
+    fn put(&mut self, level: i32, kind: i32, data: &[u8]) -> Result<()> {
         if self.room < CONTROL_HEADER {
             self.truncated = true;
             return Ok(());
@@ -484,7 +488,7 @@ impl ControlWriter {
             self.truncated = true;
             len = self.room;
         }
-        let head = ControlHeader { len, level: SOL_SOCKET, kind };
+        let head = ControlHeader { len, level, kind };
         user::write(self.at, &head)?;
         user::copy_to_user(self.at.add(CONTROL_HEADER), &data[..len - CONTROL_HEADER])?;
         let step = control_align(len).min(self.room);
@@ -508,7 +512,10 @@ impl ControlWriter {
             }
         }
         self.truncated |= numbers.len() < count;
-        if numbers.is_empty() { Ok(()) } else { self.put(SCM_RIGHTS, numbers.as_bytes()) }
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        self.put(SOL_SOCKET, SCM_RIGHTS, numbers.as_bytes())
     }
 }
 
@@ -525,7 +532,9 @@ fn receive_message(
     let vector = read_vector(&header)?;
     let mut sink = IoSink::user_vec(&vector);
     let flags = MessageFlags::from_bits_retain(flags);
+    let mut others = Vec::new();
     let mut message = ReceiveMessage::new(&mut sink, flags);
+    message.controls = Some(&mut others);
     let count = receive_some(file, socket, &mut message)?;
 
     let mut control = ControlWriter {
@@ -536,7 +545,10 @@ fn receive_message(
     };
     let cloexec = flags.contains(MessageFlags::CMSG_CLOEXEC);
     if let Some(who) = message.credentials {
-        control.put(SCM_CREDENTIALS, who.as_bytes())?;
+        control.put(SOL_SOCKET, SCM_CREDENTIALS, who.as_bytes())?;
+    }
+    for other in message.controls.iter().flat_map(|controls| controls.iter()) {
+        control.put(other.level, other.kind, &other.data)?;
     }
     if !message.rights.is_empty() {
         control.put_rights(core::mem::take(&mut message.rights), cloexec)?;

@@ -11,6 +11,7 @@ use crate::{
         AF_NETLINK, AF_UNSPEC, Address, MessageFlags, Options, ReceiveMessage, SendMessage,
         Shutdown, Socket, SocketType, UserCredentials,
         options::{OptionValue, privileged},
+        socket::Waiting,
     },
     process::{Capability, Credentials},
     sched,
@@ -199,7 +200,7 @@ impl Socket for NetlinkSocket {
         Ok(())
     }
 
-    fn connect(&self, bytes: &[u8], _: &mut PollTable) -> Result<()> {
+    fn connect(&self, bytes: &[u8], _: Waiting, _: &mut PollTable) -> Result<()> {
         let family = bytes.first_chunk::<2>().ok_or(Errno::EINVAL)?;
         if u16::from_ne_bytes(*family) == AF_UNSPEC {
             self.names.lock().peer = Destination::default();

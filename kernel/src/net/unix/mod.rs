@@ -23,7 +23,7 @@ mod transfer;
 
 use super::{
     AF_UNIX, Address, Options, ReceiveMessage, SendMessage, Shutdown, Socket, SocketType,
-    UserCredentials,
+    UserCredentials, socket::Waiting,
 };
 use crate::{
     mm::{UserAddr, user},
@@ -209,7 +209,7 @@ impl Socket for UnixSocket {
         name::bind(self, address)
     }
 
-    fn connect(&self, address: &[u8], table: &mut PollTable) -> Result<()> {
+    fn connect(&self, address: &[u8], _: Waiting, table: &mut PollTable) -> Result<()> {
         connection::connect(self, address, table)
     }
 

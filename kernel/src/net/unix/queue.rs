@@ -3,8 +3,7 @@
 use super::Name;
 use crate::{
     fs::{File, IoSink, IoSource},
-    mm::{Frame, PAGE_SIZE, PageKind},
-    net::{UserCredentials, options::DEFAULT_BUFFER},
+    net::{UserCredentials, options::DEFAULT_BUFFER, payload::Payload},
     sync::{PollEvents, WaitQueue},
 };
 use abi::{Errno, Result};
@@ -13,18 +12,10 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// What each message costs its sender beside its bytes. (As much as on Linux, so that as many fit.)
 const OVERHEAD: usize = 768;
-/// Messages up to this size are copied to the heap; larger ones to pages of their own.
-const SMALL: usize = 2048;
-
-/// A message's bytes.
-enum Data {
-    Small(Vec<u8>),
-    Pages { frames: Vec<Frame>, len: usize },
-}
 
 /// A message in a receiver's queue.
 pub(super) struct Message {
-    data: Data,
+    data: Payload,
     /// Bytes already read (streams).
     consumed: usize,
     /// Who sent it, for datagrams.
@@ -44,9 +35,8 @@ impl Message {
         charge: Charge,
         credentials: UserCredentials,
     ) -> Result<Message> {
-        let data = if len <= SMALL { small(source, len)? } else { pages(source, len)? };
         Ok(Message {
-            data,
+            data: Payload::take(source, len)?,
             consumed: 0,
             sender: None,
             credentials,
@@ -57,10 +47,7 @@ impl Message {
 
     /// All its bytes.
     pub fn len(&self) -> usize {
-        match &self.data {
-            Data::Small(bytes) => bytes.len(),
-            Data::Pages { len, .. } => *len,
-        }
+        self.data.len()
     }
 
     /// Bytes not yet read.
@@ -75,62 +62,8 @@ impl Message {
 
     /// Copies what has not been read, as far as there is room for it; how many bytes.
     pub fn copy_to(&self, sink: &mut IoSink<'_>) -> Result<usize> {
-        let wanted = self.remaining().min(sink.remaining());
-        if wanted == 0 {
-            return Ok(0);
-        }
-        match &self.data {
-            Data::Small(bytes) => sink.write(&bytes[self.consumed..self.consumed + wanted]),
-            Data::Pages { frames, .. } => {
-                let mut done = 0;
-                while done < wanted {
-                    let at = self.consumed + done;
-                    let (page, offset) = (at / PAGE_SIZE, at % PAGE_SIZE);
-                    let count = (PAGE_SIZE - offset).min(wanted - done);
-                    match sink.write_frame(&frames[page], offset, count) {
-                        Ok(copied) => done += copied,
-                        Err(error) if done == 0 => return Err(error),
-                        Err(_) => break,
-                    }
-                }
-                Ok(done)
-            }
-        }
+        self.data.copy_to(self.consumed, sink)
     }
-}
-
-fn small(source: &mut IoSource<'_>, len: usize) -> Result<Data> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| Errno::ENOBUFS)?;
-    bytes.resize(len, 0);
-    fill(len, |done| source.read(&mut bytes[done..]))?;
-    Ok(Data::Small(bytes))
-}
-
-fn pages(source: &mut IoSource<'_>, len: usize) -> Result<Data> {
-    let mut frames = Vec::new();
-    frames.try_reserve_exact(len.div_ceil(PAGE_SIZE)).map_err(|_| Errno::ENOBUFS)?;
-    let mut left = len;
-    while left > 0 {
-        let frame = Frame::alloc_uninit(PageKind::Other)?;
-        let count = left.min(PAGE_SIZE);
-        fill(count, |done| source.read_frame(&frame, done, count - done))?;
-        frames.push(frame);
-        left -= count;
-    }
-    Ok(Data::Pages { frames, len })
-}
-
-/// Repeats a partial read until `len` bytes are there.
-fn fill(len: usize, mut read: impl FnMut(usize) -> Result<usize>) -> Result<()> {
-    let mut done = 0;
-    while done < len {
-        match read(done)? {
-            0 => return Err(Errno::EFAULT),
-            count => done += count,
-        }
-    }
-    Ok(())
 }
 
 /// What a socket has under way, and who waits for room.
