@@ -5,6 +5,7 @@
 //! - `options`: `SOL_SOCKET`.
 //! - `payload`: the bytes of a message.
 //! - `unix`: local sockets (`unix(7)`).
+//! - `inet`: Internet sockets (`ip(7)`).
 //! - `device`: interfaces, their addresses, routes (`netdevice(7)`).
 //! - `netlink`: messages to and from the kernel about them (`netlink(7)`, `rtnetlink(7)`).
 //!
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod device;
+pub mod inet;
 pub mod message;
 pub mod netlink;
 pub mod options;
@@ -28,7 +30,7 @@ use alloc::sync::Arc;
 
 /// Local sockets.
 pub const AF_UNIX: u16 = 1;
-/// Internet protocol, version 4.
+/// Internet sockets, version 4.
 pub const AF_INET: u16 = 2;
 /// Bridges between interfaces.
 pub const AF_BRIDGE: u16 = 7;
@@ -42,6 +44,7 @@ pub fn create(family: i32, kind: SocketType, protocol: i32) -> Result<Arc<dyn So
     match u16::try_from(family) {
         Ok(AF_UNIX) => Ok(unix::create(kind, protocol)?),
         Ok(AF_NETLINK) => Ok(netlink::create(kind, protocol)?),
+        Ok(AF_INET) => inet::create(kind, protocol),
         _ => Err(Errno::EAFNOSUPPORT),
     }
 }
@@ -58,6 +61,7 @@ pub fn create_pair(
             Ok((first, second))
         }
         // Made first, as on Linux, for what is wrong with one alone.
+        Ok(AF_INET) => inet::create(kind, protocol).and(Err(Errno::EOPNOTSUPP)),
         Ok(AF_NETLINK) => netlink::create(kind, protocol).and(Err(Errno::EOPNOTSUPP)),
         _ => Err(Errno::EAFNOSUPPORT),
     }

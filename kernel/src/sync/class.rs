@@ -88,6 +88,10 @@ classes! {
     SOCKET_NAME = 73;
     /// Ports of netlink sockets, and who listens to which group.
     NETLINK_TABLE = 73;
+    /// The bindings of some Internet ports; the last reference to a binding may go under a socket's lock.
+    INET_PORT = 73;
+    /// The list of connections in `TIME_WAIT` of one CPU, or what one of them keeps.
+    INET_TIME_WAIT = 75;
     /// The entries of a directory that lives in memory.
     DIRECTORY_ENTRIES = 74;
     /// A hash bucket of futex waiters.

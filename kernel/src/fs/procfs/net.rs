@@ -6,7 +6,7 @@ use crate::{
         Inode,
         synthetic::{Attributes, SyntheticFs},
     },
-    net::device,
+    net::{device, inet::table},
 };
 use abi::Errno;
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -27,12 +27,12 @@ const TABLES: &[(&str, &str, Rows)] = &[
     (
         "tcp",
         "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n",
-        none,
+        table::tcp,
     ),
     (
         "udp",
         "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            \n",
-        none,
+        table::udp,
     ),
     (
         "raw",
@@ -50,6 +50,7 @@ const TABLES: &[(&str, &str, Rows)] = &[
         none,
     ),
     ("packet", "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n", none),
+    ("snmp", "", table::snmp),
 ];
 
 fn none(_: &mut String) -> fmt::Result {

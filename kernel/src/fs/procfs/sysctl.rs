@@ -2,6 +2,7 @@
 //! reads is not there.
 
 mod ipc;
+mod net;
 mod vm;
 
 use crate::{
@@ -186,7 +187,7 @@ pub fn build(fs: &Arc<SyntheticFs>) -> Arc<Inode> {
     let mut dirs: Vec<(&'static str, Arc<Inode>, Arc<StaticDir>)> = Vec::new();
     let (root, root_dir) = fs.dir(Attributes::root(0o555), Vec::new());
     dirs.push(("", root.clone(), root_dir));
-    for value in VALUES.iter().chain(vm::VALUES).chain(ipc::VALUES) {
+    for value in VALUES.iter().chain(vm::VALUES).chain(ipc::VALUES).chain(net::VALUES) {
         let (parent, name) = value.path.rsplit_once('/').unwrap_or(("", value.path));
         let dir = directory(fs, &mut dirs, parent);
         dir.add(name.as_bytes(), node(fs, value));
