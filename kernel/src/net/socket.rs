@@ -177,10 +177,7 @@ impl FileOps for SocketFile {
     fn write(&self, _file: &File, src: &mut IoSource<'_>, _offset: &mut u64) -> Result<usize> {
         let mut message = SendMessage::new(src, MessageFlags::empty());
         let result = self.socket.send(&mut message, &mut PollTable::look());
-        match self.socket.kind() {
-            SocketType::Datagram => result,
-            _ => broken_pipe(result, MessageFlags::empty()),
-        }
+        broken_pipe(&*self.socket, result, MessageFlags::empty())
     }
 
     fn take_pages(&self, _file: &File, count: usize, most: usize) -> Result<Vec<Buffer>> {
@@ -226,9 +223,13 @@ impl FileOps for SocketFile {
     }
 }
 
-/// Sends SIGPIPE when a send found nobody at the other end, unless the caller does not want it.
-pub fn broken_pipe<T>(result: Result<T>, flags: MessageFlags) -> Result<T> {
-    if matches!(result, Err(Errno::EPIPE)) && !flags.contains(MessageFlags::NOSIGNAL) {
+/// Sends SIGPIPE when a send found nobody at the other end of a connection, unless the caller does not want it.
+#[inline]
+pub fn broken_pipe<T>(socket: &dyn Socket, result: Result<T>, flags: MessageFlags) -> Result<T> {
+    if matches!(result, Err(Errno::EPIPE))
+        && !flags.contains(MessageFlags::NOSIGNAL)
+        && socket.kind() != SocketType::Datagram
+    {
         let task = sched::current().to_arc();
         let info = SigInfo::from_current(Signal::SIGPIPE, signal::code::SI_USER);
         // A standard signal always finds room.

@@ -259,8 +259,7 @@ fn send_all(
         match wait_for(&**socket, waiting, |table| socket.send(message, table)) {
             Ok(count) => sent += count,
             Err(_) if sent > 0 => return Ok(sent),
-            Err(error) if socket.kind() == SocketType::Datagram => return Err(error),
-            Err(error) => return broken_pipe(Err(error), flags),
+            Err(error) => return broken_pipe(&**socket, Err(error), flags),
         }
         if message.data.remaining() == 0 || socket.kind() != SocketType::Stream {
             return Ok(sent);

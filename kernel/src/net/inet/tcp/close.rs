@@ -15,7 +15,7 @@ use core::{sync::atomic::Ordering, time::Duration};
 /// `shutdown(2)`: `ENOTCONN` when there is no connection.
 pub(super) fn shutdown(socket: &TcpSocket, how: Shutdown) -> Result<()> {
     let state = {
-        let mut inner = socket.inner.lock();
+        let mut inner = socket.change();
         // Even without a connection, as on Linux.
         if !matches!(inner.state, State::Listen | State::SynSent) {
             inner.shutdown |= how;
@@ -43,7 +43,7 @@ pub(super) fn shutdown(socket: &TcpSocket, how: Shutdown) -> Result<()> {
 
 /// This end will send no more.
 fn send_fin(socket: &TcpSocket) {
-    let mut inner = socket.inner.lock();
+    let mut inner = socket.change();
     inner.shutdown |= Shutdown::SEND;
     let over = match inner.state {
         State::Established => {
@@ -87,7 +87,7 @@ fn finish(inner: &mut Inner) -> Over {
 
 /// The other end will send no more.
 fn fin_arrived(socket: &TcpSocket) {
-    let mut inner = socket.inner.lock();
+    let mut inner = socket.change();
     inner.finished = true;
     inner.shutdown |= Shutdown::RECEIVE;
     match inner.state {
@@ -117,7 +117,7 @@ fn fin_arrived(socket: &TcpSocket) {
 
 /// The other end reset the connection, or nobody listens.
 pub(super) fn reset_arrived(socket: &TcpSocket) {
-    let mut inner = socket.inner.lock();
+    let mut inner = socket.change();
     let error = match inner.state {
         State::SynSent => Errno::ECONNREFUSED,
         State::CloseWait => Errno::EPIPE,
@@ -137,7 +137,7 @@ pub(super) fn reset_arrived(socket: &TcpSocket) {
 
 /// Ends a connection at both ends, without regard for what is under way.
 pub(super) fn abort(socket: &TcpSocket) {
-    let mut inner = socket.inner.lock();
+    let mut inner = socket.change();
     let peer = inner.peer.take();
     let over = inner.state.is_connected().then(|| finish(&mut inner));
     let (stream, binding) = (core::mem::take(&mut inner.stream), inner.binding.take());
@@ -159,11 +159,13 @@ pub(super) fn disconnect(socket: &TcpSocket) -> Result<()> {
         State::SynSent => withdraw(socket),
         _ => {}
     }
-    let mut inner = socket.inner.lock();
+    let mut inner = socket.change();
     let peer = inner.peer.take();
     let over = inner.state.is_connected().then(|| finish(&mut inner));
     let stream = core::mem::take(&mut inner.stream);
     socket.queued.store(0, Ordering::SeqCst);
+    socket.full.store(false, Ordering::SeqCst);
+    socket.starved.store(false, Ordering::SeqCst);
     let binding = TcpSocket::forget_addresses(&mut inner);
     inner.state = State::Closed;
     inner.phase = Phase::Unconnected;
@@ -184,7 +186,7 @@ pub(super) fn disconnect(socket: &TcpSocket) -> Result<()> {
 
 /// A socket that is connecting no longer does.
 fn withdraw(socket: &TcpSocket) {
-    let mut inner = socket.inner.lock();
+    let mut inner = socket.change();
     if inner.state != State::SynSent {
         return;
     }
@@ -200,7 +202,7 @@ fn withdraw(socket: &TcpSocket) {
 /// read, the connection is reset.
 pub(super) fn close(socket: &TcpSocket) {
     let state = {
-        let mut inner = socket.inner.lock();
+        let mut inner = socket.change();
         inner.dead = true;
         inner.state
     };
@@ -211,7 +213,7 @@ pub(super) fn close(socket: &TcpSocket) {
         _ if unread || socket.options.linger() == Some(Duration::ZERO) => abort(socket),
         _ => send_fin(socket),
     }
-    let mut inner = socket.inner.lock();
+    let mut inner = socket.change();
     inner.shutdown = Shutdown::all();
     let stream: Stream = core::mem::take(&mut inner.stream);
     let binding = inner.binding.take();
@@ -233,7 +235,7 @@ pub(super) fn close(socket: &TcpSocket) {
 /// The other end may still send: what is left of the connection waits for its `FIN`.
 fn outlive(socket: &TcpSocket, tuple: Tuple, binding: Option<Arc<super::Binding>>) {
     let rest = time_wait::enter(tuple, binding, State::FinWait2);
-    let mut inner = socket.inner.lock();
+    let mut inner = socket.change();
     let finished = inner.state != State::FinWait2;
     inner.state = State::Closed;
     match rest {

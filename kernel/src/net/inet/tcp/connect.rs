@@ -40,7 +40,7 @@ pub(super) fn connect(socket: &TcpSocket, address: &[u8], waiting: Waiting) -> R
 
 /// How a connection that was started stands: `EALREADY` (or `EAGAIN` for those who wait) while it is under way.
 fn outcome(socket: &TcpSocket, waiting: Waiting) -> Result<()> {
-    let mut inner = socket.inner.lock();
+    let mut inner = socket.change();
     if inner.state == State::SynSent {
         return Err(if waiting == Waiting::Never { Errno::EALREADY } else { Errno::EAGAIN });
     }
@@ -103,7 +103,7 @@ fn take_port(socket: &Arc<TcpSocket>, to: SocketAddrV4) -> Result<Tuple> {
 
 /// From now on the socket is connecting; `EALREADY` when another thread was faster.
 fn begin(socket: &Arc<TcpSocket>, tuple: Tuple, keep: impl FnOnce(&mut Inner)) -> Result<Tuple> {
-    let mut inner = socket.inner.lock();
+    let mut inner = socket.change();
     if inner.state != State::Closed || inner.phase != Phase::Unconnected || inner.dead {
         drop(inner);
         tables::remove(tuple, socket);
@@ -154,7 +154,7 @@ fn join(listener: &Arc<TcpSocket>, client: &Arc<TcpSocket>) -> bool {
     };
     let tuple = connection.inner.lock().tuple();
     {
-        let mut inner = client.inner.lock();
+        let mut inner = client.change();
         if inner.state != State::SynSent {
             drop(inner);
             connection.abandon();
@@ -183,7 +183,7 @@ impl TcpSocket {
             self.ip.inherited(),
             self.tcp.inherited(),
         )?;
-        let mut inner = connection.inner.lock();
+        let mut inner = connection.change();
         inner.phase = Phase::Connected;
         inner.state = State::Established;
         inner.local = tuple.local;
@@ -199,7 +199,7 @@ impl TcpSocket {
 
     /// It was never a connection.
     fn abandon(&self) {
-        let mut inner = self.inner.lock();
+        let mut inner = self.change();
         let (peer, binding) = (inner.peer.take(), inner.binding.take());
         inner.state = State::Closed;
         drop(inner);

@@ -66,7 +66,7 @@ pub(super) fn listen(socket: &TcpSocket, backlog: usize) -> Result<()> {
     }
     let binding = socket.inner.lock().binding.clone().ok_or(Errno::EINVAL)?;
     super::PORTS.listen(&binding)?;
-    let mut inner = socket.inner.lock();
+    let mut inner = socket.change();
     if inner.state != State::Closed {
         return Err(Errno::EINVAL);
     }
@@ -160,7 +160,7 @@ impl TcpSocket {
 
     /// Stops listening: who was not accepted is reset, who waited is refused.
     pub(super) fn stop_listening(&self) {
-        let mut inner = self.inner.lock();
+        let mut inner = self.change();
         let Some(listener) = inner.listener.take() else { return };
         inner.state = State::Closed;
         let (local, binding) = (inner.local, inner.binding.clone());

@@ -1,6 +1,7 @@
 //! Streams (`tcp(7)`, RFC 9293) between programs of this machine.
 //!
 //! - `state`: where a connection stands.
+//! - `standing`: what `poll(2)` sees of it, without the lock.
 //! - `stream`: received bytes.
 //! - `tables`: connections and listeners.
 //! - `bind`: the local address.
@@ -21,6 +22,7 @@ mod close;
 mod connect;
 mod listen;
 mod options;
+mod standing;
 mod state;
 mod stream;
 mod tables;
@@ -44,7 +46,7 @@ use crate::{
     },
     process::Uid,
     sched,
-    sync::{Mutex, PollEvents, PollTable, SpinLock, SpinLockGuard, WaitQueue, class, rcu},
+    sync::{Mutex, PollEvents, PollTable, SpinLock, WaitQueue, class, rcu},
 };
 use abi::{
     Errno, Result,
@@ -62,6 +64,7 @@ use core::{
 };
 use listen::Listener;
 use options::{SOL_TCP, TcpOptions};
+use standing::AtomicStanding;
 pub(super) use state::State;
 use stream::Stream;
 pub(super) use tables::{Holder, Tuple, for_each, for_each_listener};
@@ -84,8 +87,12 @@ pub struct TcpSocket {
     inner: SpinLock<Inner>,
     /// Bytes that were received and not read: changed under the lock, read by the sender without.
     queued: AtomicUsize,
-    /// The sender found no room here: it is told when there is.
+    /// The sender found little room here: it is told when there is more.
     starved: AtomicBool,
+    /// The peer's stream has little room: it is `starved`.
+    full: AtomicBool,
+    /// Follows what `inner` says.
+    standing: AtomicStanding,
     /// Something came: bytes, a connection, the end.
     readable: Arc<WaitQueue>,
     /// There is room to send, or a connection, or its end.
@@ -151,6 +158,8 @@ impl TcpSocket {
             inner: SpinLock::new(&class::SOCKET, Inner::new()),
             queued: AtomicUsize::new(0),
             starved: AtomicBool::new(false),
+            full: AtomicBool::new(false),
+            standing: AtomicStanding::new(Inner::new().standing()),
             readable,
             writable,
             user: sched::current().credentials.get(&rcu::read()).fsuid,
@@ -186,11 +195,6 @@ impl TcpSocket {
     fn room(&self, peer: &TcpSocket) -> usize {
         let most = self.options.send_buffer.load(Ordering::Relaxed) + peer.window();
         most.saturating_sub(peer.queued.load(Ordering::SeqCst))
-    }
-
-    /// Whether `poll` calls it writable: a third of the send buffer is free.
-    fn is_writable(&self, peer: &TcpSocket) -> bool {
-        self.unsent(peer) * 3 <= self.options.send_buffer.load(Ordering::Relaxed) * 2
     }
 
     /// What `/proc/net/tcp` shows: state, bytes not sent, bytes not read.
@@ -319,35 +323,11 @@ impl Socket for TcpSocket {
     }
 
     fn poll(&self, table: &mut PollTable) -> PollEvents {
-        table.register(&self.readable);
-        table.register(&self.writable);
-        let inner = self.inner.lock();
-        if let Some(listener) = &inner.listener {
-            return match listener.ready() {
-                0 => PollEvents::empty(),
-                _ => PollEvents::IN | PollEvents::RDNORM,
-            };
-        }
-        let mut events = PollEvents::empty();
-        let over = inner.shutdown == Shutdown::all() || inner.state == State::Closed;
-        events.set(PollEvents::HUP, over);
-        events.set(PollEvents::ERR, inner.error.is_some());
-        if inner.shutdown.contains(Shutdown::RECEIVE) {
-            events |= PollEvents::IN | PollEvents::RDNORM | PollEvents::RDHUP;
-        }
-        if inner.state != State::SynSent {
-            if self.queued.load(Ordering::Relaxed) >= self.options.low_water() {
-                events |= PollEvents::IN | PollEvents::RDNORM;
-            }
-            if inner.shutdown.contains(Shutdown::SEND) || self.poll_room(&inner) {
-                events |= PollEvents::OUT | PollEvents::WRNORM;
-            }
-        }
-        events
+        self.poll_standing(table)
     }
 
     fn take_error(&self) -> Option<Errno> {
-        self.inner.lock().error.take()
+        self.change().error.take()
     }
 
     fn is_listening(&self) -> bool {
@@ -392,17 +372,5 @@ impl Socket for TcpSocket {
 
     fn release(&self) {
         close::close(self);
-    }
-}
-
-impl TcpSocket {
-    /// Whether there is room to send. If not, whoever makes some will tell.
-    fn poll_room(&self, inner: &SpinLockGuard<'_, Inner>) -> bool {
-        let Some(peer) = &inner.peer else { return true };
-        self.is_writable(peer) || {
-            peer.starved.store(true, Ordering::SeqCst);
-            // The reader may have looked just before.
-            self.is_writable(peer)
-        }
     }
 }

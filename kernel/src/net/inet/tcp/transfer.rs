@@ -25,7 +25,7 @@ pub(super) fn send(socket: &TcpSocket, message: &mut SendMessage<'_, '_>) -> Res
     }
     let mut room = socket.room(&peer);
     if room == 0 {
-        peer.starved.store(true, Ordering::SeqCst);
+        socket.note_room(&peer);
         // The reader may have made room just before.
         room = socket.room(&peer);
         if room == 0 {
@@ -34,7 +34,10 @@ pub(super) fn send(socket: &TcpSocket, message: &mut SendMessage<'_, '_>) -> Res
     }
     match peer.deliver(message.data, len.min(room)) {
         Err(Refused::Failed(error)) => Err(error),
-        Ok(count) => Ok(count),
+        Ok(count) => {
+            socket.note_room(&peer);
+            Ok(count)
+        }
         Err(Refused::Closed) => {
             // The bytes went out, and a reset came back.
             message.data.skip(len);
@@ -46,12 +49,15 @@ pub(super) fn send(socket: &TcpSocket, message: &mut SendMessage<'_, '_>) -> Res
 
 /// The other end, when this one may send: `EAGAIN` while it is connecting, the pending error, `EPIPE`.
 fn peer_to_send_to(socket: &TcpSocket) -> Result<Arc<TcpSocket>> {
-    let mut inner = socket.inner.lock();
+    let inner = socket.inner.lock();
     let broken = inner.error.is_some() || inner.shutdown.contains(Shutdown::SEND);
     match &inner.peer {
         Some(peer) if inner.state.can_send() && !broken => Ok(Arc::clone(peer)),
         _ if inner.state == State::SynSent && !broken => Err(Errno::EAGAIN),
-        _ => Err(inner.error.take().unwrap_or(Errno::EPIPE)),
+        _ => {
+            drop(inner);
+            Err(socket.change().error.take().unwrap_or(Errno::EPIPE))
+        }
     }
 }
 
@@ -121,13 +127,7 @@ impl TcpSocket {
             self.queued.store(queued.saturating_sub(count), Ordering::SeqCst);
         }
         drop(inner);
-        if !self.starved.load(Ordering::SeqCst) {
-            return;
-        }
-        let Some(peer) = self.inner.lock().peer.clone() else { return };
-        if peer.is_writable(self) && self.starved.swap(false, Ordering::SeqCst) {
-            peer.writable.wake_events(PollEvents::OUT | PollEvents::WRNORM);
-        }
+        self.tell_room();
     }
 }
 
@@ -151,7 +151,7 @@ pub(super) fn receive(socket: &TcpSocket, message: &mut ReceiveMessage<'_, '_>) 
         let wanted = message.data.remaining();
         let mut inner = socket.inner.lock();
         if inner.stream.is_empty() && total == 0 {
-            return nothing(inner);
+            return nothing(socket, inner);
         }
         // Without room for a byte the call only waits for one, as on Linux.
         let mut taken = inner.stream.take(wanted);
@@ -200,7 +200,7 @@ pub(super) fn take_pages(socket: &TcpSocket, count: usize, most: usize) -> Resul
     let _reader = socket.reader.lock_interruptible()?;
     let mut inner = socket.inner.lock();
     if inner.stream.is_empty() {
-        return nothing(inner).map(|_| Vec::new());
+        return nothing(socket, inner).map(|_| Vec::new());
     }
     let mut rest = inner.stream.take(count);
     drop(inner);
@@ -219,7 +219,7 @@ fn peek(socket: &TcpSocket, message: &mut ReceiveMessage<'_, '_>) -> Result<usiz
     let mut shared = Buffers::new();
     let inner = socket.inner.lock();
     if inner.stream.is_empty() {
-        return nothing(inner);
+        return nothing(socket, inner);
     }
     let mut left = message.data.remaining();
     inner.stream.look(|buffer| {
@@ -232,11 +232,15 @@ fn peek(socket: &TcpSocket, message: &mut ReceiveMessage<'_, '_>) -> Result<usiz
 }
 
 /// Why there is nothing to receive; `Ok(0)` at the end.
-fn nothing(mut inner: SpinLockGuard<'_, Inner>) -> Result<usize> {
+fn nothing(socket: &TcpSocket, inner: SpinLockGuard<'_, Inner>) -> Result<usize> {
     match inner.state {
         State::Listen => Err(Errno::ENOTCONN),
         _ if inner.finished => Ok(0),
-        _ if inner.error.is_some() => Err(inner.error.take().unwrap_or(Errno::ECONNRESET)),
+        _ if inner.error.is_some() => {
+            drop(inner);
+            // Somebody else may have been told meanwhile.
+            Err(socket.change().error.take().unwrap_or(Errno::EAGAIN))
+        }
         _ if inner.shutdown.contains(Shutdown::RECEIVE) => Ok(0),
         State::Closed => Err(Errno::ENOTCONN),
         _ => Err(Errno::EAGAIN),
