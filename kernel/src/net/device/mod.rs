@@ -35,7 +35,6 @@ use abi::interface::{ARPHRD_LOOPBACK, InterfaceFlags};
 use core::net::Ipv4Addr;
 
 /// Whether packets to `address` are for this machine. No lock, no shared write.
-#[expect(dead_code, reason = "for Internet sockets")]
 pub fn is_local(address: Ipv4Addr) -> bool {
     with(|network| network.is_local(address))
 }

@@ -89,11 +89,22 @@ impl Network {
 
     /// Whether packets to `address` are for this machine.
     pub fn is_local(&self, address: Ipv4Addr) -> bool {
-        let table = self.routes.table(RT_TABLE_LOCAL);
-        let longest = table.and_then(|table| table.matches(address.to_bits()).next());
-        longest
-            .and_then(|routes| routes.first())
-            .is_some_and(|route| route.kind == RouteKind::Local)
+        self.local_kind(address) == Some(RouteKind::Local)
+    }
+
+    /// What the table of this machine's own addresses says of one: it is its own, or reaches all of a network.
+    pub fn local_kind(&self, address: Ipv4Addr) -> Option<RouteKind> {
+        self.local_route(address).map(|route| route.kind)
+    }
+
+    /// The source address of packets to an address of this machine.
+    pub fn local_source(&self, address: Ipv4Addr) -> Ipv4Addr {
+        self.local_route(address).and_then(|route| route.preferred_source).unwrap_or(address)
+    }
+
+    fn local_route(&self, address: Ipv4Addr) -> Option<&Route> {
+        let longest = self.routes.table(RT_TABLE_LOCAL)?.matches(address.to_bits()).next()?;
+        longest.first().map(|route| &**route)
     }
 
     /// The route of a packet of no special service that leaves by `interface`, if that is given: the longest prefix of the
