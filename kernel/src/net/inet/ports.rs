@@ -7,6 +7,7 @@
 
 use super::settings;
 use crate::{
+    mm::try_alloc,
     process::Capability,
     random, sched,
     sync::{SpinLock, SpinLockGuard, class, rcu},
@@ -101,9 +102,20 @@ fn search(parity: Parity, start: u32) -> Search {
     Search::new(first, last, start, parity)
 }
 
-/// A bucket's bindings of one port that somebody still holds. They keep them alive: drop them after the bucket's lock.
-fn of_port(bucket: &[Weak<Binding>], port: u16) -> Vec<Arc<Binding>> {
-    bucket.iter().filter_map(Weak::upgrade).filter(|binding| binding.port == port).collect()
+/// A bucket's bindings of one port that somebody still holds. They keep them alive: drop them after the bucket's lock. `ENOMEM`.
+fn of_port(bucket: &[Weak<Binding>], port: u16) -> Result<Vec<Arc<Binding>>> {
+    let mut found = Vec::new();
+    found.try_reserve(bucket.len()).map_err(|_| Errno::ENOMEM)?;
+    let held = bucket.iter().filter_map(Weak::upgrade);
+    found.extend(held.filter(|binding| binding.port == port));
+    Ok(found)
+}
+
+/// Lists a binding; `ENOMEM`.
+fn list(bucket: &mut Vec<Weak<Binding>>, binding: &Arc<Binding>) -> Result<()> {
+    bucket.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+    bucket.push(Arc::downgrade(binding));
+    Ok(())
 }
 
 impl Ports {
@@ -116,17 +128,17 @@ impl Ports {
         self.0[usize::from(port) % BUCKETS].lock()
     }
 
-    /// Binds to an address and port (`bind(2)`); to a free port when it is 0. `EACCES`, `EADDRINUSE`.
+    /// Binds to an address and port (`bind(2)`); to a free port when it is 0. `EACCES`, `EADDRINUSE`, `ENOMEM`.
     pub fn bind(&'static self, to: SocketAddrV4, reuse: Reuse) -> Result<Arc<Binding>> {
         if to.port() != 0 {
             may_use(to.port())?;
-            return self.try_bind(to, reuse, Sharing::AsAsked).ok_or(Errno::EADDRINUSE);
+            return self.try_bind(to, reuse, Sharing::AsAsked)?.ok_or(Errno::EADDRINUSE);
         }
         // A port that is nobody's, before one that could be shared.
         for sharing in [Sharing::Refused, Sharing::AsAsked] {
             for port in search(Parity::Odd, random::word() as u32) {
                 let to = SocketAddrV4::new(*to.ip(), port);
-                if let Some(binding) = self.try_bind(to, reuse, sharing) {
+                if let Some(binding) = self.try_bind(to, reuse, sharing)? {
                     return Ok(binding);
                 }
             }
@@ -139,24 +151,27 @@ impl Ports {
         to: SocketAddrV4,
         reuse: Reuse,
         sharing: Sharing,
-    ) -> Option<Arc<Binding>> {
-        let binding = self.new_binding(to, reuse, false);
+    ) -> Result<Option<Arc<Binding>>> {
+        let binding = self.new_binding(to, reuse, false)?;
         let mut mine = binding.claim();
         if sharing == Sharing::Refused {
             (mine.reuse_address, mine.reuse_port) = (false, false);
         }
         let mut bucket = self.bucket(to.port());
-        let others = of_port(&bucket, to.port());
+        let others = of_port(&bucket, to.port())?;
         let free = others.iter().all(|other| !conflicts(&mine, &other.claim()));
-        if free {
-            bucket.push(Arc::downgrade(&binding));
-        }
+        let listed = if free { list(&mut bucket, &binding) } else { Ok(()) };
         drop(bucket);
-        free.then_some(binding)
+        listed.map(|()| free.then_some(binding))
     }
 
-    fn new_binding(&'static self, to: SocketAddrV4, reuse: Reuse, automatic: bool) -> Arc<Binding> {
-        Arc::new(Binding {
+    fn new_binding(
+        &'static self,
+        to: SocketAddrV4,
+        reuse: Reuse,
+        automatic: bool,
+    ) -> Result<Arc<Binding>> {
+        try_alloc::arc(Binding {
             table: self,
             address: *to.ip(),
             port: to.port(),
@@ -167,10 +182,10 @@ impl Ports {
         })
     }
 
-    /// Lets a bound socket listen; `EADDRINUSE` when another does that it would have to share with.
+    /// Lets a bound socket listen; `EADDRINUSE` when another does that it would have to share with, `ENOMEM`.
     pub fn listen(&self, binding: &Arc<Binding>) -> Result<()> {
         let bucket = self.bucket(binding.port);
-        let others = of_port(&bucket, binding.port);
+        let others = of_port(&bucket, binding.port)?;
         let mine = Claim { listening: true, ..binding.claim() };
         let free = others
             .iter()
@@ -183,7 +198,7 @@ impl Ports {
     }
 
     /// Finds a port for a connection from `address` (`connect(2)`) that `enter` accepts: it enters the connection in its table, under
-    /// the lock of the port, unless its four numbers are taken. `EADDRNOTAVAIL`.
+    /// the lock of the port, unless its four numbers are taken. `EADDRNOTAVAIL`, `ENOMEM`.
     pub fn connect(
         &'static self,
         address: Ipv4Addr,
@@ -193,21 +208,23 @@ impl Ports {
     ) -> Result<Arc<Binding>> {
         for port in search(Parity::Even, start) {
             let mut bucket = self.bucket(port);
-            let others = of_port(&bucket, port);
+            let others = of_port(&bucket, port)?;
             if !others.iter().all(|other| other.automatic) {
                 drop(bucket);
                 continue;
             }
             let same = |other: &&Arc<Binding>| other.address == address && other.reuse == reuse;
             let shared = others.iter().find(same).cloned();
-            let is_new = shared.is_none();
-            let to = SocketAddrV4::new(address, port);
-            let binding = shared.unwrap_or_else(|| self.new_binding(to, reuse, true));
-            let entered = enter(&binding);
-            if entered && is_new {
-                bucket.push(Arc::downgrade(&binding));
-            }
+            let binding = match shared {
+                Some(binding) => Ok(binding),
+                None => self
+                    .new_binding(SocketAddrV4::new(address, port), reuse, true)
+                    .and_then(|binding| list(&mut bucket, &binding).map(|()| binding)),
+            };
+            let entered = binding.as_ref().is_ok_and(&mut enter);
             drop(bucket);
+            // One that was listed and is not needed goes with its reference.
+            let binding = binding?;
             if entered {
                 return Ok(binding);
             }

@@ -1,9 +1,9 @@
 //! Listeners: the queue of connections that wait for `accept(2)`, and those that wait for a place in it.
 
 use super::{State, TcpSocket, close, connect, tables};
-use crate::{net::Socket, sync::PollEvents};
+use crate::{mm::try_alloc, net::Socket, sync::PollEvents};
 use abi::{Errno, Result};
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
+use alloc::{collections::VecDeque, sync::Arc};
 
 /// What a listening socket has.
 pub struct Listener {
@@ -23,7 +23,7 @@ pub enum Admission {
     Now,
     /// It will be let in when there is one.
     Later,
-    /// Nobody listens any more.
+    /// Nobody listens any more, or there is no memory for one that waits.
     Never,
 }
 
@@ -38,13 +38,16 @@ impl Listener {
         self.backlog
     }
 
-    /// As Linux counts, there is a place for one more than the backlog.
-    fn has_place(&self) -> bool {
-        self.ready.len() + self.coming <= self.backlog
+    /// Takes a place in the queue if there is one, and memory for it: as Linux counts, for one more than the backlog.
+    fn take_place(&mut self) -> bool {
+        let is_free = self.ready.len() + self.coming <= self.backlog
+            && self.ready.try_reserve(self.coming + 1).is_ok();
+        self.coming += usize::from(is_free);
+        is_free
     }
 }
 
-/// `listen(2)`: `EINVAL` when connected, `EADDRINUSE`.
+/// `listen(2)`: `EINVAL` when connected, `EADDRINUSE`, `ENOMEM`.
 pub(super) fn listen(socket: &TcpSocket, backlog: usize) -> Result<()> {
     let me = socket.me.upgrade().ok_or(Errno::EINVAL)?;
     {
@@ -66,18 +69,15 @@ pub(super) fn listen(socket: &TcpSocket, backlog: usize) -> Result<()> {
     }
     let binding = socket.inner.lock().binding.clone().ok_or(Errno::EINVAL)?;
     super::PORTS.listen(&binding)?;
+    let (ready, waiting) = (VecDeque::new(), VecDeque::new());
+    let listener = try_alloc::boxed(Listener { ready, coming: 0, waiting, backlog })?;
     let mut inner = socket.change();
     if inner.state != State::Closed {
         return Err(Errno::EINVAL);
     }
     inner.state = State::Listen;
     inner.error = None;
-    inner.listener = Some(Box::new(Listener {
-        ready: VecDeque::new(),
-        coming: 0,
-        waiting: VecDeque::new(),
-        backlog,
-    }));
+    inner.listener = Some(listener);
     let local = inner.local;
     drop(inner);
     tables::listen(local, socket.reuse().port, me);
@@ -100,12 +100,10 @@ pub(super) fn accept(socket: &TcpSocket) -> Result<Arc<dyn Socket>> {
 impl Listener {
     /// Gives a place to the first that waits for one.
     fn next_in_line(&mut self) -> Option<Arc<TcpSocket>> {
-        if !self.has_place() {
+        if self.waiting.is_empty() || !self.take_place() {
             return None;
         }
-        let next = self.waiting.pop_front()?;
-        self.coming += 1;
-        Some(next)
+        self.waiting.pop_front()
     }
 }
 
@@ -114,12 +112,13 @@ impl TcpSocket {
     pub(super) fn admit(&self, client: &Arc<TcpSocket>) -> Admission {
         let mut inner = self.inner.lock();
         let Some(listener) = &mut inner.listener else { return Admission::Never };
-        if listener.has_place() {
-            listener.coming += 1;
+        if listener.take_place() {
             Admission::Now
-        } else {
+        } else if listener.waiting.try_reserve(1).is_ok() {
             listener.waiting.push_back(Arc::clone(client));
             Admission::Later
+        } else {
+            Admission::Never
         }
     }
 

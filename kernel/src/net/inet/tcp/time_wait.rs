@@ -11,10 +11,11 @@ use super::{
     tables::{self, Holder, Tuple},
 };
 use crate::{
+    mm::try_alloc,
     sync::{PerCpu, SpinLock, class, per_cpu},
     time::{self, Duration, Instant},
 };
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{collections::VecDeque, sync::Arc};
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// How long it lasts (`TCP_TIMEWAIT_LEN`, and `tcp_fin_timeout`).
@@ -65,23 +66,35 @@ impl TimeWait {
     }
 }
 
-/// Puts what is left of a connection into its place in the table. With too many there is nothing left.
+/// Puts what is left of a connection into its place in the table. With too many, or without memory, there is nothing left.
 pub fn enter(tuple: Tuple, binding: Option<Arc<Binding>>, state: State) -> Option<Arc<TimeWait>> {
     drop_expired(LISTS.here_unguarded());
     if COUNT.load(Ordering::Relaxed) >= settings::MOST_TIME_WAIT {
         return None;
     }
     let now = time::monotonic();
-    let waiting = Arc::new(TimeWait {
+    let waiting = try_alloc::arc(TimeWait {
         tuple,
         binding: SpinLock::new(&class::INET_TIME_WAIT, binding),
         listed: now,
         since: AtomicU64::new(now.0),
         finished: AtomicBool::new(state == State::TimeWait),
     });
+    let waiting = waiting.ok()?;
     tables::enter(tuple, Holder::TimeWait(Arc::clone(&waiting)));
+    let listed = {
+        let mut list = LISTS.here_unguarded().lock();
+        let has_room = list.try_reserve(1).is_ok();
+        if has_room {
+            list.push_back(Arc::clone(&waiting));
+        }
+        has_room
+    };
+    if !listed {
+        tables::remove_waiting(&waiting);
+        return None;
+    }
     COUNT.fetch_add(1, Ordering::Relaxed);
-    LISTS.here_unguarded().lock().push_back(Arc::clone(&waiting));
     Some(waiting)
 }
 
@@ -91,28 +104,30 @@ pub fn drop_all_expired() -> bool {
 }
 
 fn drop_expired(list: &SpinLock<VecDeque<Arc<TimeWait>>>) -> usize {
-    let mut expired = Vec::new();
-    {
-        let mut list = list.lock();
-        for _ in 0..list.len() {
-            let Some(first) = list.pop_front() else { break };
-            if first.deadline().has_passed() {
-                expired.push(first);
-            } else if first.listed.after(LENGTH).has_passed() {
-                // It finished late, and is not to hold up those behind it.
-                list.push_back(first);
-            } else {
-                list.push_front(first);
-                break;
-            }
-        }
-    }
-    for waiting in &expired {
-        tables::remove_waiting(waiting);
+    let mut dropped = 0;
+    while let Some(waiting) = pop_expired(list) {
+        tables::remove_waiting(&waiting);
         // At once: the table lets go of it only after a grace period.
         let binding = waiting.binding.lock().take();
         drop(binding);
+        dropped += 1;
     }
-    COUNT.fetch_sub(expired.len(), Ordering::Relaxed);
-    expired.len()
+    COUNT.fetch_sub(dropped, Ordering::Relaxed);
+    dropped
+}
+
+fn pop_expired(list: &SpinLock<VecDeque<Arc<TimeWait>>>) -> Option<Arc<TimeWait>> {
+    let mut list = list.lock();
+    for _ in 0..list.len() {
+        let first = list.front()?;
+        if first.deadline().has_passed() {
+            return list.pop_front();
+        }
+        if !first.listed.after(LENGTH).has_passed() {
+            return None;
+        }
+        // It finished late, and is not to hold up those behind it.
+        list.rotate_left(1);
+    }
+    None
 }

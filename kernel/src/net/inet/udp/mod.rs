@@ -330,7 +330,8 @@ impl Socket for UdpSocket {
         if inner.shutdown.contains(Shutdown::RECEIVE) {
             events |= PollEvents::RDHUP | PollEvents::IN | PollEvents::RDNORM;
         }
-        if !inner.queue.is_empty() {
+        // Not the queue: what a reader looks at is off it for a moment.
+        if inner.charged > 0 {
             events |= PollEvents::IN | PollEvents::RDNORM;
         }
         events

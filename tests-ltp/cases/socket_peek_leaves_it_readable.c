@@ -1,8 +1,6 @@
 /* What one thread looks at with MSG_PEEK, or reads in part, stays readable for others at any moment. */
-#include "nos_test.h"
-#include <poll.h>
+#include "nos_inet.h"
 #include <pthread.h>
-#include <sys/socket.h>
 
 #define ROUNDS 20000
 
@@ -30,14 +28,16 @@ static void *read_in_part(void *unused)
 	return NULL;
 }
 
-static void check(int type, void *(*work)(void *))
+/* With a connected pair in `ends`. */
+static void check(void *(*work)(void *))
 {
 	pthread_t thread;
-	OK(socketpair(AF_UNIX, type, 0, ends));
 	CHECK_EQ(OK(write(ends[1], "four", 4)), 4);
+	struct pollfd poll_fd = { .fd = ends[0], .events = POLLIN };
+	/* Over a network they may take a moment. */
+	CHECK_EQ(OK(poll(&poll_fd, 1, 10000)), 1);
 	over = 0;
 	CHECK_EQ(pthread_create(&thread, NULL, work, NULL), 0);
-	struct pollfd poll_fd = { .fd = ends[0], .events = POLLIN };
 	for (int i = 0; i < ROUNDS; i++) {
 		CHECK_EQ(OK(poll(&poll_fd, 1, 0)), 1);
 		CHECK_EQ(poll_fd.revents, POLLIN);
@@ -48,11 +48,35 @@ static void check(int type, void *(*work)(void *))
 	OK(close(ends[1]));
 }
 
+static void check_local(int type, void *(*work)(void *))
+{
+	OK(socketpair(AF_UNIX, type, 0, ends));
+	check(work);
+}
+
+/* Two sockets of the Internet, one bound and the other connected to it. */
+static void check_datagrams(void)
+{
+	ends[0] = (int)OK(socket(AF_INET, SOCK_DGRAM, 0));
+	ends[1] = (int)OK(socket(AF_INET, SOCK_DGRAM, 0));
+	OK(inet_bind(ends[0], inet_at("127.0.0.1", 0)));
+	OK(inet_connect(ends[1], inet_name(ends[0])));
+	check(peek);
+}
+
+static void check_streams(void)
+{
+	inet_pair(ends);
+	check(peek);
+}
+
 int main(void)
 {
-	check(SOCK_STREAM, peek);
-	check(SOCK_DGRAM, peek);
-	check(SOCK_SEQPACKET, peek);
-	check(SOCK_STREAM, read_in_part);
+	check_local(SOCK_STREAM, peek);
+	check_local(SOCK_DGRAM, peek);
+	check_local(SOCK_SEQPACKET, peek);
+	check_local(SOCK_STREAM, read_in_part);
+	check_datagrams();
+	check_streams();
 	return 0;
 }
