@@ -8,6 +8,7 @@
 //! - `udp`, `tcp`: the protocols.
 //! - `counters`: what `/proc/net/snmp` tells.
 //! - `settings`: what `/proc/sys/net` sets.
+//! - `listing`: going through a table of sockets.
 //! - `table`: the rows of `/proc/net/tcp` and `/proc/net/udp`.
 //!
 //! What is missing: see docs/network.md.
@@ -15,6 +16,7 @@
 mod address;
 mod counters;
 mod ip;
+mod listing;
 mod local;
 mod ports;
 pub mod settings;

@@ -5,6 +5,7 @@ use super::{
     tcp::{self, Holder, State, Tuple},
     udp,
 };
+use abi::Errno;
 use alloc::string::String;
 use core::{
     fmt::{self, Write},
@@ -65,7 +66,8 @@ pub fn tcp(out: &mut String) -> fmt::Result {
         let local = socket.summary().local;
         let tuple = Tuple { local, remote: super::address::NOWHERE };
         row(out, &|out, number| live(out, number, tuple, socket));
-    });
+    })
+    .map_err(no_memory)?;
     tcp::for_each(|tuple, holder| match holder {
         Holder::Socket(socket) => row(out, &|out, number| live(out, number, tuple, socket)),
         Holder::TimeWait(waiting) => {
@@ -87,8 +89,14 @@ pub fn tcp(out: &mut String) -> fmt::Result {
                 )
             });
         }
-    });
+    })
+    .map_err(no_memory)?;
     result
+}
+
+/// The only reason why there is no row.
+fn no_memory(_: Errno) -> fmt::Error {
+    fmt::Error
 }
 
 /// The bound sockets.
@@ -112,7 +120,8 @@ pub fn udp(out: &mut String) -> fmt::Result {
             it.drops,
         ));
         end_row(out, start, UDP_WIDTH);
-    });
+    })
+    .map_err(no_memory)?;
     result
 }
 
@@ -123,7 +132,8 @@ pub fn snmp(out: &mut String) -> fmt::Result {
         if let Holder::Socket(socket) = holder {
             established += u64::from(socket.summary().state.can_send());
         }
-    });
+    })
+    .map_err(no_memory)?;
     writeln!(out, "Tcp: ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab")?;
     writeln!(
         out,

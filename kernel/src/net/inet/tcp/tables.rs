@@ -1,10 +1,15 @@
 //! Who gets a segment: connections by their four numbers, listeners by their port. Both are read under RCU.
 
-use super::{super::address::words, TcpSocket, time_wait::TimeWait};
+use super::{
+    super::{address::words, listing},
+    TcpSocket,
+    time_wait::TimeWait,
+};
 use crate::{
     random,
     sync::{KernelRcu, Lazy, rcu},
 };
+use abi::Result;
 use alloc::sync::Arc;
 use core::net::SocketAddrV4;
 use inet::flow;
@@ -39,11 +44,13 @@ pub enum Holder {
     TimeWait(Arc<TimeWait>),
 }
 
+#[derive(Clone)]
 struct Connection {
     tuple: Tuple,
     holder: Holder,
 }
 
+#[derive(Clone)]
 struct Listener {
     local: SocketAddrV4,
     /// It shares the port with others of its user (`SO_REUSEPORT`).
@@ -133,18 +140,14 @@ pub fn find_listener(tuple: Tuple) -> Option<Arc<TcpSocket>> {
     chosen.map(|listed| Arc::clone(&listed.socket))
 }
 
-/// Shows every listener.
-pub fn for_each_listener(mut show: impl FnMut(&TcpSocket)) {
-    for bucket in 0..LISTENERS.buckets() {
-        LISTENERS.visit_bucket(&rcu::read(), bucket, |listed| show(&listed.socket));
-    }
+/// Shows every listener, which may sleep; `ENOMEM`.
+pub fn for_each_listener(mut show: impl FnMut(&TcpSocket)) -> Result<()> {
+    listing::for_each(&LISTENERS, |listed| show(&listed.socket))
 }
 
-/// Shows every connection.
-pub fn for_each(mut show: impl FnMut(Tuple, &Holder)) {
-    for bucket in 0..CONNECTIONS.buckets() {
-        CONNECTIONS.visit_bucket(&rcu::read(), bucket, |listed| show(listed.tuple, &listed.holder));
-    }
+/// Shows every connection, which may sleep; `ENOMEM`.
+pub fn for_each(mut show: impl FnMut(Tuple, &Holder)) -> Result<()> {
+    listing::for_each(&CONNECTIONS, |listed| show(listed.tuple, &listed.holder))
 }
 
 /// Where the search for the local port of a connection starts.

@@ -1,11 +1,15 @@
 //! Who gets a datagram: the sockets by their local port, read under RCU.
 
-use super::{super::address::words, UdpSocket};
+use super::{
+    super::{address::words, listing},
+    UdpSocket,
+};
 use crate::{
     net::options::Switches,
     random,
-    sync::{KernelRcu, Lazy, rcu, rcu::RcuGuard},
+    sync::{KernelRcu, Lazy, rcu::RcuGuard},
 };
+use abi::Result;
 use alloc::sync::Arc;
 use core::net::SocketAddrV4;
 use inet::flow;
@@ -27,11 +31,9 @@ pub(super) fn remove(socket: &UdpSocket, port: u16) {
     TABLE.remove(u64::from(port), |listed| core::ptr::eq(&**listed, socket));
 }
 
-/// Shows every bound socket.
-pub fn for_each(mut show: impl FnMut(&UdpSocket)) {
-    for bucket in 0..TABLE.buckets() {
-        TABLE.visit_bucket(&rcu::read(), bucket, |socket| show(socket));
-    }
+/// Shows every bound socket, which may sleep; `ENOMEM`.
+pub fn for_each(mut show: impl FnMut(&UdpSocket)) -> Result<()> {
+    listing::for_each(&TABLE, |socket| show(&socket))
 }
 
 /// How well a socket suits a datagram; `None`: not at all. A socket of the address itself goes before one of all addresses, then
