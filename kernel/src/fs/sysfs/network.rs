@@ -179,7 +179,7 @@ const ENTRIES: &[(&str, Entry)] = &[
     ),
 ];
 
-/// Nothing travels yet that would be counted.
+/// Nothing of what travels is counted yet.
 const STATISTICS: &[(&str, Entry)] = &[
     ("collisions", ZERO),
     ("multicast", ZERO),

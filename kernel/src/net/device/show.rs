@@ -8,7 +8,7 @@ use abi::{
 use alloc::{format, string::String};
 use core::{fmt, fmt::Write, net::Ipv4Addr};
 
-/// `/proc/net/dev`. Nothing travels through an interface yet that would be counted.
+/// `/proc/net/dev`. Nothing of what travels through an interface is counted yet.
 pub fn devices(out: &mut String) -> fmt::Result {
     for interface in network::current().interfaces() {
         let name = &interface.name;
